@@ -1,0 +1,147 @@
+"""What a mail is, as far as it has been downloaded. Pure: bytes in, values out.
+
+A ``Mail`` is made from the first fetch (header, structure, the first 8 KiB of text) by ``Mail.from_fetch``, or from a whole
+message by ``Mail.from_bytes``. What is looked at is parsed at the first look and kept; what no rule looks at is never parsed.
+Every accessor takes any bytes at all: what cannot be read is read as well as it can be, within ``bridge.mail.limits``,
+and never raises anything but ``errors.MailError``.
+
+    header.py     raw header → fields, encoded words, within limits
+    address.py    From, To, Cc … → addresses
+    structure.py  BODYSTRUCTURE, or a whole message → parts
+    text.py       a part's bytes → the text that people read (charset, transfer encoding, HTML to text)
+    limits.py     what is too much
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bridge.mail import address, header, structure, text
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Place:
+    """Where a mail is. A UID means nothing without its UIDVALIDITY (RFC 9051, section 2.3.1.1)."""
+
+    mailbox: str
+    folder: str
+    uidvalidity: int
+    uid: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mail:
+    """One mail, immutable; ``with_content`` gives a new one that has more of it in hand."""
+
+    place: Place
+    head: bytes  # the raw header, at most limits.HEADER_BYTES
+    size: int  # octets of the whole message (RFC822.SIZE)
+    flags: frozenset[str] = frozenset()  # as the server writes them: "\\Seen", "$Label1"
+    received: datetime.datetime  # INTERNALDATE, aware
+    parts: tuple[structure.Part, ...] = ()  # the leaves, in order
+    content: Mapping[str, bytes] = dataclasses.field(default_factory=dict, repr=False)  # section → bytes as transferred
+    whole: frozenset[str] = frozenset()  # the sections whose content is complete
+    event: str = "new"
+
+    @classmethod
+    def from_fetch(
+        cls,
+        *,
+        place: Place,
+        head: bytes,
+        size: int,
+        flags: Sequence[bytes | str],
+        received: datetime.datetime,
+        bodystructure: Any,
+        text_prefix: bytes,
+    ) -> Mail:
+        """From one FETCH response: ``bodystructure`` as nested tuples of bytes, ints and None (RFC 9051, section 7.5.2),
+        ``text_prefix`` the first octets of BODY[TEXT]; every part that lies whole or in part in the prefix is taken from it.
+        """
+        parts = structure.from_bodystructure(bodystructure)
+        content, whole = structure.slice_prefix(head, text_prefix, parts)
+        names = frozenset(flag.decode("ascii", "replace") if isinstance(flag, bytes) else flag for flag in flags)
+        return cls(
+            place=place, head=head, size=size, flags=names, received=received, parts=parts, content=content, whole=whole
+        )
+
+    @classmethod
+    def from_bytes(
+        cls,
+        raw: bytes,
+        *,
+        place: Place,
+        received: datetime.datetime | None = None,
+        flags: Sequence[str] = (),
+    ) -> Mail:
+        """From a whole message (an ``.eml`` file). ``received`` is left out: the topmost Received header's date, else
+        Date, else now."""
+        head, parts, content = structure.from_message(raw)
+        when = received or header.arrival(header.parse(head)) or datetime.datetime.now(datetime.UTC)
+        return cls(
+            place=place,
+            head=head,
+            size=len(raw),
+            flags=frozenset(flags),
+            received=when,
+            parts=parts,
+            content=content,
+            whole=frozenset(content),
+        )
+
+    def with_content(self, content: Mapping[str, bytes], whole: frozenset[str]) -> Mail:
+        """The same mail with more sections in hand (the second fetch)."""
+        return dataclasses.replace(self, content={**self.content, **content}, whole=self.whole | whole)
+
+    @functools.cached_property
+    def headers(self) -> header.Headers:
+        """Field name (any case) → values as text, decoded and unfolded, in order."""
+        return header.parse(self.head)
+
+    @functools.cached_property
+    def subject(self) -> str:
+        return self.headers.first("Subject")
+
+    @functools.cached_property
+    def message_id(self) -> str:
+        return self.headers.first("Message-ID").strip()
+
+    @functools.cached_property
+    def date(self) -> datetime.datetime | None:
+        """The Date header, aware; None where it is missing or is no date."""
+        return header.date(self.headers.first("Date"))
+
+    def addresses(self, field: str) -> tuple[address.Address, ...]:
+        """The addresses of every ``field`` header, groups flattened."""
+        return address.parse(self.headers.raw(field))
+
+    @functools.cached_property
+    def text_part(self) -> structure.Part | None:
+        """The part that people read: the first text/plain that is no attachment, else the first text/html."""
+        return structure.text_part(self.parts)
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The readable text, as far as it is in hand ("" where there is none)."""
+        part = self.text_part
+        return text.readable(part, self.content.get(part.section, b"")) if part else ""
+
+    @property
+    def has_text(self) -> bool:
+        """Whether ``text`` is all of it, so that no second fetch is needed."""
+        return self.text_part is None or self.text_part.section in self.whole
+
+    @functools.cached_property
+    def attachments(self) -> tuple[structure.Part, ...]:
+        return tuple(part for part in self.parts if part.is_attachment)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Recognises this mail when its UID cannot: a hash of Message-ID, size and Date header."""
+        identity = f"{self.message_id}\x1f{self.size}\x1f{self.headers.first('Date')}"
+        return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

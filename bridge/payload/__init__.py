@@ -1,0 +1,24 @@
+"""How a payload becomes bytes: the contract. Pure.
+
+An encoding is one file that exports ``PLUGIN``. A payload value is what the rule's ``payload`` renders to: a string, a number, a
+bool, None, bytes, a datetime, or a map or list of these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Keys = Mapping[str, int]  # `keys: {t: 1}`: text key → integer key, where the encoding has integer keys
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Encoding:
+    """One value of ``as:``."""
+
+    name: str
+    media_type: str
+    content_format: int  # CoAP Content-Formats registry (RFC 7252, section 12.3)
+    encode: Callable[[Any, Keys], bytes]  # raises errors.RuleError for a value that it cannot express
+    decode: Callable[[bytes], Any]  # for `explain`: bytes → a value that people can read

@@ -1,0 +1,145 @@
+"""What a mail means to the admin: the contract.
+
+``evaluate(mail, moment) → verdicts`` is pure, ordered, and explains itself: it does no I/O, and what needs the world (the clock, what
+is proven of the sender, counts) enters as a value in ``Moment``. ``wants(mail)`` says, after the first fetch, which sections the
+rules that are still alive need, so that a source downloads no more than that.
+
+A rule that raises counts as not matched and is reported in its verdict; if it has ``stop``, evaluation stops there.
+
+    settings.py    the pydantic models of one entry under ``rules:``
+    text.py        the text forms of ``when``: word, /regex/, list, map
+    template.py    strings with {{ … }}: native values, cleaned segments
+    conditions/    one file a key of ``when``
+    extract/       one file a source of ``extract``
+    engine.py      settings → ``Rules``
+    verify.py      what is wrong with a rule beyond its shape: unknown sinks, names, templates
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import datetime
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+from bridge.delivery import Delivery
+from bridge.mail import Mail
+
+
+class Need(enum.IntEnum):
+    """What has to be in hand before a condition can be looked at; they are looked at in this order."""
+
+    HEAD = 0  # header, structure, flags, size: always there
+    TEXT = 1  # the readable text
+    CONTENT = 2  # some other part
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """When, and by whom, a mail is looked at."""
+
+    now: float  # POSIX seconds
+    zone: datetime.tzinfo = datetime.UTC
+    bridge: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What one condition made of one mail. ``saw`` is shown to people: short, and never a whole body."""
+
+    held: bool
+    saw: str = ""
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # named groups
+
+
+class Condition(abc.ABC):
+    """One key of ``when`` with its setting. Made once at load, looked at for every mail."""
+
+    need: ClassVar[Need] | Need = Need.HEAD
+    names: frozenset[str] = frozenset()  # the values that it may give (named groups)
+
+    @property
+    @abc.abstractmethod
+    def wanted(self) -> str:
+        """What it asks for, for people."""
+
+    @abc.abstractmethod
+    def check(self, mail: Mail, moment: Moment) -> Outcome:
+        """Whether it holds. Pure; may raise, which counts as not held and is reported."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """One line of an explanation: ``path`` is ``when.subject``, ``when.any.0.from``, ``extract.temp``, ``when.if``."""
+
+    path: str
+    held: bool
+    wanted: str
+    saw: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One entry of ``after`` or ``failed``; ``argument`` is the flag or the folder."""
+
+    op: str  # seen | flag | copy | move | delete
+    argument: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What one rule made of one mail."""
+
+    rule: str
+    matched: bool
+    stopped: bool = False  # no later rule looks at this mail
+    conditions: tuple[Checked, ...] = ()  # all of them when explaining; else none
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    deliveries: tuple[Delivery, ...] = ()  # main and reset parts, in the order of `then`
+    encodings: tuple[str, ...] = ()  # parallel to deliveries: the value of `as`
+    after: tuple[Change, ...] = ()
+    failed: tuple[Change, ...] = ()
+    error: str = ""  # why it counts as not matched although its conditions might hold, or why an action was not rendered
+
+
+class Rules(Protocol):
+    """A compiled rule set."""
+
+    def wants(self, mail: Mail) -> Mapping[str, int]:
+        """Section → octets at most, for the rules that are still alive after the first fetch; never raises."""
+
+    def evaluate(self, mail: Mail, moment: Moment, *, explain: bool = False) -> Sequence[Verdict]:
+        """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its conditions."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ConditionPlugin:
+    """What a file in ``conditions/`` exports.
+
+    ``setting`` is the type that pydantic validates the key's value with (its schema and its errors are those of the file);
+    ``make(setting)`` is the condition.
+    """
+
+    setting: Any
+    make: Any  # Callable[[Any], Condition]
+    summary: str  # one line for the schema and the reference
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ExtractPlugin:
+    """What a file in ``extract/`` exports: ``find(setting)`` gives a ``Finder``."""
+
+    setting: Any
+    make: Any  # Callable[[Any], Finder]
+    summary: str
+
+
+class Finder(Protocol):
+    """Finds one raw value in a mail."""
+
+    need: Need
+
+    def find(self, mail: Mail, moment: Moment) -> Any:
+        """The value (``str``, ``bytes``, a number), or None where there is none."""

@@ -1,0 +1,87 @@
+"""Where deliveries go: the contract.
+
+A ``Sink`` is an async context manager whose entry does **not** need the other end to be up. ``send`` resolves only when the far end
+has acknowledged (PUBACK or PUBCOMP, CoAP 2.xx, HTTP 2xx), and otherwise raises
+
+- ``errors.Permanent``: the far end will never take it; the delivery is dead.
+- ``errors.Retryable``: this delivery may work later; its lane waits, the other lanes go on.
+- ``errors.Unavailable``: the whole sink is away. The dispatcher hands it nothing more, waits for ``ready()`` and sends again, in
+  order, what was not acknowledged; no attempt is counted. ``errors.Refused`` is the same for credentials, and is told to the admin.
+- anything else is a bug: logged, and retried like ``Retryable``.
+
+Nothing is handed to a client library that is disconnected: it would be kept there, and sent later with its expiry started anew.
+``expires_in_s`` is what remains when ``send`` is called.
+
+A sink is one file: its settings (``Settings``), the fields of a rule's action that are its own (``Action``), its class, and one last
+line that exports them as ``PLUGIN``. Fields of ``Action`` annotated ``TEMPLATE`` (each string in them is a template) or ``SEGMENTS``
+(split at the ``/`` written in the rule, each segment rendered, then cleaned whole) are rendered for each mail; the others are taken as they
+are. After rendering they are ``Delivery.options``, and the field that ``target`` names is ``Delivery.target``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol, Self
+
+from bridge import schema
+from bridge.delivery import Delivery, Receipt
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Marker:
+    """Metadata of an ``Action`` field: ``topic: Annotated[str, SEGMENTS]``."""
+
+    kind: Literal["template", "segments"]
+
+
+TEMPLATE = Marker("template")
+SEGMENTS = Marker("segments")
+
+
+class Settings(schema.Model):
+    """One entry under ``sinks:``. ``type`` is the plugin's name."""
+
+    type: str
+
+
+class Action(schema.Model):
+    """What a rule's ``then:`` may say to this kind of sink, beside the keys common to all."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What a sink is told of the bridge that it serves."""
+
+    name: str  # the sink's name in the configuration
+    bridge: str  # this bridge's name
+    base_topic: str = "mailwire"
+
+
+class Sink(Protocol):
+    """One far end."""
+
+    depth: int  # deliveries in flight at the most
+    pipelined: bool  # True: several of one lane may be in flight, the sink keeps their order; False: one a lane
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+    async def ready(self) -> None:
+        """Returns when a ``send`` makes sense; raises nothing. Sinks without a connection return at once."""
+
+    async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
+        """Sends it and waits for the far end's acknowledgement."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Plugin:
+    """What a sink's file exports."""
+
+    settings: type[Settings]
+    action: type[Action]
+    make: Callable[[Any, Context], Sink]  # (settings, context) → sink; opens nothing
+    target: str = "path"  # the action's field that order is kept by
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,117 @@
+"""Where mails come from: the contract.
+
+A ``Source`` is an async context manager whose entry does not need the server to be up. ``batches()`` yields ``Batch``es: the mails
+of one folder in the order of their UIDs, each with the ``Cursor`` that stands behind them. **A batch is acknowledged by the commit
+that holds its cursor, and by nothing else**: whoever consumes ``batches()`` records a batch before asking for the next, and a
+source that is opened again starts behind the cursor that ``Memory.cursor`` gives it, so what was not committed is seen again.
+
+A source never marks a mail by looking at it (only ``BODY.PEEK``), downloads nothing that ``wants`` does not ask for, and carries out
+``MailChange``s by UID under the UIDVALIDITY that the mail was read with. A UID that is gone counts as done; a UIDVALIDITY that has
+changed makes the change ``Permanent``.
+
+A mail that cannot be fetched or parsed is a ``Lost`` in its batch: the cursor passes it, and it is recorded as dead with its reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Literal, Protocol, Self
+
+from bridge.delivery import MailChange, Receipt
+from bridge.mail import Mail, Place
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Cursor:
+    """How far a folder has been handled: every UID up to and including ``uid`` under this ``uidvalidity``."""
+
+    mailbox: str
+    folder: str
+    uidvalidity: int
+    uid: int
+    committed: float = 0.0  # POSIX seconds of the last commit; set by the store
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Lost:
+    """A mail that cannot be handled, and why."""
+
+    place: Place
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Some mails of one folder in UID order, and the cursor that their commit moves to.
+
+    ``mails`` may be empty: at the first sight of a folder the batch only sets the cursor. ``renewed`` says that the folder's
+    UIDVALIDITY changed, so that mails handled before have to be recognised by their fingerprint. ``pushed`` is the monotonic
+    time at which the server's push for it was read (None: found by looking).
+    """
+
+    cursor: Cursor
+    mails: tuple[Mail, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    renewed: bool = False
+    pushed: float | None = None
+
+
+class Memory(Protocol):
+    """What a source asks the store: how far was I?"""
+
+    async def cursor(self, mailbox: str, folder: str) -> Cursor | None:
+        """The committed cursor, or None at the first sight of the folder."""
+
+    async def attempt(self, place: Place) -> int:
+        """Notes durably that this mail is about to be handled, and returns how often that was noted before.
+
+        Asked only while ``careful`` holds (after an unclean stop, when mails go one by one): a mail that took the process
+        down three times is recognised by it. The commit of a batch forgets the attempts of its mails.
+        """
+
+    @property
+    def careful(self) -> bool:
+        """Whether mails must go one by one for now."""
+
+
+Wants = Callable[[Mail], Mapping[str, int]]
+"""Which sections of this mail the rules that are still alive need, and at most how many octets of each. Pure, and never
+raises; ``{}`` for most mails. Called in the source's worker thread after the first fetch."""
+
+State = Literal["connecting", "live", "retrying", "refused"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FolderState:
+    """What an admin is shown of one watched folder."""
+
+    mailbox: str
+    folder: str
+    state: State
+    since: float  # POSIX seconds
+    last_heard: float | None = None
+    reason: str = ""
+    bytes_read: int = 0  # octets received from the server over all connections of this folder
+    round_trips: int = 0
+
+
+class Source(Protocol):
+    """Watches the folders of one mailbox."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Stops watching; what was yielded and not committed will be seen again."""
+
+    def batches(self) -> AsyncIterator[Batch]:
+        """Every new mail, for ever; ends only when the source is closed."""
+        ...
+
+    async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
+        """Carries out changes of this mailbox, in order, neighbours that are alike in one command.
+
+        One result a change, in order: a receipt, ``errors.Retryable`` or ``errors.Permanent``.
+        """
+
+    def states(self) -> Sequence[FolderState]: ...

@@ -1,0 +1,41 @@
+"""One entry under ``mailboxes:``."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
+
+from bridge import schema
+
+Tls = Literal["implicit", "starttls", "none"]
+Start = Literal["now", "unseen", "all"] | datetime.date
+DEFAULT_PORT: dict[Tls, int] = {"implicit": 993, "starttls": 143, "none": 143}
+
+
+class Mailbox(schema.Model):
+    """One account on one IMAP server, and the folders of it to watch."""
+
+    planned: ClassVar[frozenset[str]] = frozenset({"oauth", "trust", "smtp"})
+
+    host: str = pydantic.Field(min_length=1, description="The IMAP server's name, as its certificate has it.")
+    port: int | None = pydantic.Field(None, ge=1, le=65535, description="Default: 993; 143 with starttls or none.")
+    tls: Tls = pydantic.Field("implicit", description="Certificates are always verified; `none` is for loopback only.")
+    ca_file: Path | None = pydantic.Field(None, description="A CA to trust instead of the system's (PEM).")
+    user: str = pydantic.Field(min_length=1)
+    password: pydantic.SecretStr
+    folders: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("INBOX",)
+    start: Start = pydantic.Field("now", description="At the first sight of a folder: now, unseen, all, or a date.")
+    timeout: schema.Duration = pydantic.Field(30.0, description="The deadline of every answer of the server.")
+    idle_renew: schema.Duration = pydantic.Field(240.0, description="IDLE is renewed this often: well inside NAT timeouts.")
+    poll: schema.Duration = pydantic.Field(60.0, description="How often to look where the server has no IDLE.")
+    reconcile: schema.Duration = pydantic.Field(300.0, description="How often to look beside IDLE, since servers lie.")
+    retry_min: schema.Duration = pydantic.Field(1.0, description="The first wait after a lost connection; doubles, with jitter.")
+    retry_max: schema.Duration = pydantic.Field(60.0, description="The longest wait between two tries.")
+    retry_refused: schema.Duration = pydantic.Field(900.0, description="The wait after the server refused the credentials.")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.host, self.port or DEFAULT_PORT[self.tls]

@@ -1,0 +1,47 @@
+"""What the bridge says of its work while it works: values for whoever looks on (the demo's table, the bridge's own state, metrics).
+
+Nothing depends on an onlooker: they are told after the commit, in the event loop, and what they raise is logged and forgotten.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from bridge.delivery import Delivery
+from bridge.mail import Mail
+from bridge.rules import Verdict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class MailHandled:
+    """A mail, its verdicts and its deliveries are in the store."""
+
+    mail: Mail
+    verdicts: Sequence[Verdict]
+    took_s: float | None  # from the server's push to the commit; None where there was no push
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class MailLost:
+    """A mail was recorded as dead."""
+
+    mailbox: str
+    folder: str
+    uid: int
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryEnded:
+    """A delivery ended: ``state`` is delivered, dead, expired or dropped."""
+
+    delivery: Delivery
+    state: str
+    code: str = ""
+    reason: str = ""
+    took_s: float = 0.0  # from its commit (or the moment it was due) to the acknowledgement
+
+
+Event = MailHandled | MailLost | DeliveryEnded
+Onlooker = Callable[[Event], None]

@@ -1,0 +1,72 @@
+"""Where the story is shown: a live table on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from bridge.demo import table
+from bridge.demo.story import Row, Story
+
+WATCH = (
+    "Mails arrive here; the bridge hears of each and runs its rules over it.",
+    "Each becomes a few bytes for a small thing: watch them. Ctrl-C ends it.",
+)
+
+
+class Screen(Protocol):
+    """Shows a story while it happens."""
+
+    pace_s: float  # between two mails, so that one can follow
+
+    def changed(self, story: Story, row: Row) -> None:
+        """Something is new in this row."""
+
+
+class Table:
+    """A live table: all of it is drawn again when something changes."""
+
+    pace_s = 0.8
+
+    def __init__(self, console: Console, live: Live) -> None:
+        self._console = console
+        self._live = live
+
+    def changed(self, story: Story, row: Row) -> None:
+        self._live.update(Group(*heading(), table.picture(story, self._console.height)), refresh=True)
+
+
+class Lines:
+    """One line a mail, when all of it has happened."""
+
+    pace_s = 0.1
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[str] = set()
+
+    def changed(self, story: Story, row: Row) -> None:
+        if (row.arrived or row.trouble) and row.message_id not in self._told:
+            self._told.add(row.message_id)
+            self._console.print(table.plain(row), soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def heading() -> list[Text]:
+    return [Text(line, style="italic", no_wrap=True, overflow="ellipsis") for line in WATCH]
+
+
+@contextlib.contextmanager
+def show(console: Console) -> Iterator[Screen]:
+    """The screen that suits this console, until the block ends."""
+    if not console.is_terminal:
+        for text in heading():
+            console.print(text)
+        yield Lines(console)
+        return
+    with Live(Group(*heading()), console=console, auto_refresh=False, transient=False) as live:
+        yield Table(console, live)

@@ -1,6 +1,7 @@
 """The demo: everything that Mailwire talks to, played on this machine, around the same code as ``mailwire run``.
 
-Nothing here is used by the bridge itself; all of it listens on loopback, on ports that are free, and is gone when it ends.
+Nothing here is used by the bridge itself; all of it listens on loopback, on ports that are free, and is gone when it
+ends.
 
     imap.py       a mail server (pymap) and the way a mail arrives in it
     broker.py     an MQTT broker (amqtt; it speaks 3.1.1, so the bridge falls back from 5)
@@ -10,6 +11,6 @@ Nothing here is used by the bridge itself; all of it listens on loopback, on por
     mails/        the sample mails; samples.py makes each a new mail whenever it is sent
     mailwire.yaml the configuration, an ordinary one but for its ports
     story.py      what has become of each mail: pure, fed by the bridge's events and by the devices
-    table.py      that, for people
+    table.py      that, for people; screen.py shows it, live or as lines
     stage.py      all of it together
 """

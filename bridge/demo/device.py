@@ -67,7 +67,7 @@ async def serve(on_change: Callable[[bytes, str], None]) -> AsyncIterator[int]:
 
 
 def _free_udp_port() -> int:
-    """aiocoap tells nobody which port it was given for 0, so one is looked for beforehand."""
+    """A port that is free now: aiocoap tells nobody which port it was given for 0."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((listen.HOST, 0))
         return int(probe.getsockname()[1])

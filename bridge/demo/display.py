@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 
 from bridge.demo import listen
 
-TOPIC = "home/display/#"
+TOPIC = "display/#"
 
 
 @contextlib.asynccontextmanager

@@ -14,8 +14,8 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 async def tcp(handler: Handler) -> AsyncIterator[int]:
     """Serves ``handler`` on a free port of 127.0.0.1, and yields the port.
 
-    Connections that are still open at the end are cancelled and waited for, so that none of them outlives the event loop
-    with a complaint.
+    Connections that are still open at the end are cancelled and waited for, so that none of them outlives the event
+    loop with a complaint.
     """
     connections: set[asyncio.Task[None]] = set()
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bridge import app, config, errors, events
+from bridge import app, config, errors
 from bridge.demo import broker, device, display, imap, samples, story
 from bridge.demo.screen import Screen
 

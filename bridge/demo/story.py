@@ -1,6 +1,7 @@
 """What has become of each mail, put together from what the bridge tells its onlookers and what the devices show.
 
-Pure: it is told things, in any order, and says what it knows; ``table`` shows it and ``stage`` asks it whether all is well.
+Pure: it is told things, in any order, and says what it knows; ``table`` shows it and ``stage`` asks it whether all is
+well.
 """
 
 from __future__ import annotations
@@ -35,13 +36,12 @@ class Message:
         return self.state == "delivered" and self.shows is not None
 
     @property
-    def text(self) -> str:
-        """The payload for people."""
+    def value(self) -> object:
+        """The payload as a value again, as far as its encoding can be read back."""
         try:
-            value = plugins.find("payload", self.encoding).decode(self.delivery.payload)
+            return plugins.find("payload", self.encoding).decode(self.delivery.payload)
         except (LookupError, ValueError, errors.MailwireError):
             return self.delivery.payload.decode("utf-8", "replace")
-        return value if isinstance(value, str) else str(value).replace("'", "")
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
@@ -136,7 +136,7 @@ class Story:
         for row, message in self._messages():
             if message.delivery.id == event.delivery.id:
                 message.state, message.reason = event.state, event.reason
-                if event.state != "delivered":
+                if event.state != "delivered" and not (message.delivery.part == "reset" and event.state == "dropped"):
                     row.trouble = f"{event.delivery.sink} {event.delivery.target}: {event.state} {event.reason}".strip()
                 self._on_change(row)
 

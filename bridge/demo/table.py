@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import rich.box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bridge.demo.story import Message, Row, Story
+from bridge.demo.story import Row, Story
 
+STYLE = {"lamp": "bold yellow", "display": "bold green"}
 HEADER_LINES, FOOTER_LINES, ROW_LINES = 6, 4, 3
 
 
@@ -30,26 +33,32 @@ def line(text: str, style: str = "") -> Text:
     return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
+def people(value: object) -> str:
+    """A payload without the quotation marks that its encoding may need: ``{on: true, why: front door}``."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {people(part)}" for key, part in value.items()) + "}"
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
 def mail_cell(row: Row) -> RenderableType:
     if row.mail is None:
         return two(line(row.sample.name.partition("-")[2].replace("-", " "), "dim"), line("arriving …", "dim italic"))
-    return two(line(row.mail.subject, "bold"), line(f"{octets(row.mail.size)} from {sender(row)}", "dim"))
+    return two(line(row.mail.subject, "bold"), line(f"{octets(row.mail.size)} {sender(row)}", "dim"))
 
 
 def rule_cell(row: Row) -> RenderableType:
     if row.mail is None:
         return two("")
-    return two(line(row.rule, "cyan") if row.rule else line("no rule", "dim"))
+    return two(line(row.rule, "cyan") if row.rule else line("none", "dim"))
 
 
 def payload_cell(row: Row) -> RenderableType:
     if (main := row.main) is None:
         return two(line("nothing is sent", "dim") if row.mail else "")
-    return two(
-        Text.assemble((octets(len(main.delivery.payload)), "bold green"), (f" {main.encoding} ", "green"), (main.text, ""),
-                      no_wrap=True, overflow="ellipsis"),
-        line(f"→ {main.delivery.sink} {main.delivery.target}", "dim"),
-    )  # fmt: skip
+    size = (octets(len(main.delivery.payload)), "bold green")
+    sent = Text.assemble(size, (f" {main.encoding}", "green"), (f" → {main.delivery.target}", "dim"))
+    sent.no_wrap, sent.overflow = True, "ellipsis"
+    return two(line(people(main.value)), sent)
 
 
 def device_cell(row: Row) -> RenderableType:
@@ -58,25 +67,25 @@ def device_cell(row: Row) -> RenderableType:
     if (main := row.main) is None:
         return two(line("as before", "dim") if row.mail else "")
     if main.shows is None:
-        return two(line("…", "dim"))
-    return two(line(f"{main.device}: {main.shows}", "bold yellow"), line(afterwards(row, main), "dim"))
+        return two(line("…", "dim"), line(main.device, "dim"))
+    return two(line(main.shows, STYLE[main.device]), line(f"{main.device}, {afterwards(row)}", "dim"))
 
 
-def afterwards(row: Row, main: Message) -> str:
-    """The second line of what a device shows: how soon it did, and what became of the reset."""
-    took = f"{row.took_s * 1000:.0f} ms after the mail" if row.took_s is not None else ""
+def afterwards(row: Row) -> str:
+    """How soon the device showed it, or what becomes of the reset."""
     if row.reset is None:
-        return took
+        return f"after {(row.took_s or 0) * 1000:.0f} ms"
     if row.reset.shows is None:
-        return f"goes off in {row.reset.delivery.reset_after or 0:.0f} s"
-    return f"then: {row.reset.shows} again"
+        return f"for {row.reset.delivery.reset_after or 0:.0f} s"
+    return f"now {row.reset.shows}"
 
 
 def rows(story: Story, count: int) -> Table:
     """The last ``count`` mails."""
-    table = Table(box=rich.box.SIMPLE_HEAD, expand=True, padding=(0, 1), show_edge=False, header_style="bold")
-    for heading, ratio in (("mail", 30), ("rule", 18), ("payload", 26), ("the device now shows", 24)):
-        table.add_column(heading, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    table = Table(box=rich.box.SIMPLE_HEAD, expand=True, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
+    for heading, ratio in (("mail", 24), ("rule", None), ("payload", 24), ("what the device shows", 21)):
+        width = None if ratio else 13
+        table.add_column(heading, ratio=ratio, width=width, no_wrap=True, overflow="ellipsis")
     for row in story.rows[-count:]:
         table.add_row(mail_cell(row), rule_cell(row), payload_cell(row), device_cell(row))
         table.add_row()
@@ -85,17 +94,21 @@ def rows(story: Story, count: int) -> Table:
 
 def devices(story: Story) -> Table:
     """The two devices, as they are now."""
-    shows = story.devices["lamp"]
-    lamp = line(f"● {shows}", "bold yellow") if shows.startswith("on") else line(f"○ {shows}", "dim")
+    light, text = story.devices["lamp"], story.devices["display"]
+    lit = light.startswith("on")
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(ratio=1)
     grid.add_column(ratio=1)
     grid.add_row(
-        Panel(lamp, title="lamp (CoAP)", title_align="left", border_style="yellow" if shows.startswith("on") else "dim"),
-        Panel(line(story.devices["display"] or " ", "bold green"), title="display (MQTT)", title_align="left",
-              border_style="green" if story.devices["display"] else "dim"),
-    )  # fmt: skip
+        device("the lamp (CoAP)", f"{'●' if lit else '○'} {light}", "yellow" if lit else ""),
+        device("the display (MQTT)", text or " ", "green" if text else ""),
+    )
     return grid
+
+
+def device(title: str, shows: str, colour: str) -> Panel:
+    text = line(shows, f"bold {colour}" if colour else "dim")
+    return Panel(text, title=title, title_align="left", border_style=colour or "dim")
 
 
 def picture(story: Story, height: int) -> RenderableType:
@@ -113,7 +126,7 @@ def plain(row: Row) -> str:
         return f"{start} → FAILED: {row.trouble}"
     if (main := row.main) is None:
         return f"{start} → no rule → nothing is sent"
-    payload = f"{octets(len(main.delivery.payload))} {main.encoding} {main.text}"
+    payload = f"{octets(len(main.delivery.payload))} {main.encoding} {people(main.value)}"
     then = f", then {row.reset.shows}" if row.reset and row.reset.shows else ""
     target = f"{main.delivery.sink} {main.delivery.target}"
     return f"{start} → rule {row.rule} → {payload} → {target} → {main.device} shows: {main.shows}{then}"

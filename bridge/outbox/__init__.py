@@ -30,3 +30,78 @@ sent and not settled is sent again after a crash, with the same id.
 **One at a time.** All writes go through one task that commits as many as wait (group commit). A SQLite state belongs to one bridge: a second one
 that opens it gets ``errors.StoreInUse``.
 """
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+from bridge.delivery import Delivery
+from bridge.mail import Place
+from bridge.rules import Change
+
+State = Literal["held", "pending", "delivered", "dead", "expired", "dropped"]
+ENDED: frozenset[str] = frozenset({"delivered", "dead", "expired", "dropped"})
+CHANGES = "@"  # `@home` is the sink that carries out the changes of the mails of the mailbox `home`
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What one rule wants done to a mail when its deliveries have ended."""
+
+    rule: str
+    after: tuple[Change, ...] = ()
+    failed: tuple[Change, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One mail that was handled: what is recorded of it, in the transaction that moves the cursor past it."""
+
+    place: Place
+    fingerprint: str = ""  # "" for a mail that has nothing to recognise it by
+    deliveries: Sequence[Delivery] = ()
+    plans: Sequence[Plan] = ()  # in the order of the rules
+    dead: str = ""  # why the mail itself could not be handled
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of one attempt to deliver. ``pending`` is another try at ``due``."""
+
+    delivery_id: str
+    state: State
+    code: str = ""
+    reason: str = ""
+    due: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Queued:
+    """A delivery as it stands in the outbox."""
+
+    seq: int  # order of recording
+    delivery: Delivery
+    state: State
+    attempts: int
+    due: float  # POSIX seconds; 0 is at once
+    reason: str = ""
+    ended: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """What a dispatcher reads at once."""
+
+    deliveries: Sequence[Queued]
+    more: bool
+    next_due: float | None  # when the next one that cannot be sent yet can be; only where there is no more
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class News:
+    """A sink has something new to do."""
+
+    deadline: float | None = None  # the first moment at which something of it expires or is given up
+    foreign: bool = False  # somebody else changed the outbox: all that was read of it may be wrong

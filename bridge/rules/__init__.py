@@ -22,7 +22,7 @@ import dataclasses
 import datetime
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from bridge.delivery import Delivery
 from bridge.mail import Mail
@@ -57,7 +57,7 @@ class Outcome:
 class Condition(abc.ABC):
     """One key of ``when`` with its setting. Made once at load, looked at for every mail."""
 
-    need: ClassVar[Need] | Need = Need.HEAD
+    need: Need = Need.HEAD
     names: frozenset[str] = frozenset()  # the values that it may give (named groups)
 
     @property

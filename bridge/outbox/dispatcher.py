@@ -1,0 +1,275 @@
+"""One sink's deliveries on their way: order per lane, pipelining, retries, expiry.
+
+The dispatcher reads pages of due deliveries in the order of recording into ``lanes`` and hands them to the sink as far as its depth goes. What
+is in memory is bounded by two pages; the rest waits in the store. ``_position`` is how far the pages have been read: it goes back to
+the start whenever something behind it may have become due (a retry's time, a delay's, an admin's hand). Every delivery that
+was passed over for its time has a ``due`` after ``_horizon``, the moment at which reading last began at the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import structlog
+
+from bridge import errors, events, outbox, sinks
+from bridge.outbox import retry
+from bridge.outbox.lanes import Lanes
+from bridge.outbox.store import Store
+
+log = structlog.get_logger()
+_PAGE = 500  # deliveries read at once
+_SETTLE_MOST = 500  # outcomes of one settlement
+_FIRST_PAUSE_S = 0.5  # the first pause of a sink that is away; doubles
+_LONGEST_PAUSE_S = 60.0
+_REFUSED_PAUSE_S = 60.0  # the same after refused credentials
+_LONGEST_REFUSED_PAUSE_S = 900.0
+_SWEEP_EVERY_S = 1.0  # at the most
+
+
+class Dispatcher:
+    """Sends what the store holds for one sink, until it is cancelled."""
+
+    def __init__(self, name: str, sink: sinks.Sink, store: Store, *, onlooker: Callable[[events.Event], None]) -> None:
+        self._name = name
+        self._sink = sink
+        self._store = store
+        self._onlooker = onlooker
+        self._lanes = Lanes(pipelined=sink.pipelined)
+        self._sent: set[asyncio.Task[None]] = set()
+        self._outcomes: asyncio.Queue[tuple[outbox.Queued, outbox.Outcome, float]] = asyncio.Queue()
+        self._position = 0
+        self._horizon = 0.0
+        self._caught_up = False
+        self._next_due: float | None = None
+        self._news = asyncio.Event()
+        self._poked = asyncio.Event()  # an admin changed the outbox: no pause outlives that
+        self._deadline: float | None = None
+        self._sweep_soon = asyncio.Event()
+        self._tries_away = 0
+        self._pause_s = 0.0
+        self._draining = False
+        store.on_news(name, self._on_news)
+
+    async def run(self) -> None:
+        """For ever. Cancelled, it takes no more; what was acknowledged and not settled by then will be sent again."""
+        for lane, until in (await self._store.waiting_lanes(self._name)).items():
+            self._lanes.block(lane, until)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._settle_for_ever(), name=f"{self._name}: settle")
+            group.create_task(self._sweep_for_ever(), name=f"{self._name}: sweep")
+            group.create_task(self._send_for_ever(), name=f"{self._name}: send")
+
+    async def drain(self, deadline_s: float) -> None:
+        """Takes no more, and waits until what is in flight is acknowledged and settled."""
+        self._draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s):
+                while self._sent:
+                    await asyncio.wait(self._sent)
+                await self._outcomes.join()
+
+    # Reading.
+
+    def _on_news(self, news: outbox.News) -> None:
+        self._caught_up = False
+        if news.foreign:
+            self._lanes.forget_waiting()
+            self._lanes.unblock(float("inf"))
+            self._position = 0
+            self._poked.set()
+        if news.deadline is not None and (self._deadline is None or news.deadline < self._deadline):
+            self._deadline = news.deadline
+            self._sweep_soon.set()
+        self._news.set()
+
+    def _look_back(self) -> None:
+        """Starts reading anew if something behind the position has become due."""
+        now = self._store.clock()
+        if self._lanes.unblock(now) or (self._next_due is not None and self._next_due <= now):
+            self._position = 0
+            self._caught_up = False
+
+    async def _read(self) -> None:
+        if self._caught_up or self._lanes.waiting >= _PAGE or self._draining:
+            return
+        if self._position == 0:
+            self._horizon = self._store.clock()
+        self._caught_up = True  # news that arrive while the page is read say otherwise
+        page = await self._store.page(self._name, after=self._position, limit=_PAGE, horizon=self._horizon)
+        for queued in page.deliveries:
+            self._lanes.take(queued)
+        if page.deliveries:
+            self._position = page.deliveries[-1].seq
+        if page.more:
+            self._caught_up = False
+        else:
+            self._next_due = page.next_due
+
+    # Sending.
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            await self._until_ready()
+            self._news.clear()
+            self._look_back()
+            await self._read()
+            started = self._start_some()
+            if not started and not self._news.is_set() and (self._caught_up or self._is_full()):
+                await self._wait()
+            elif self._is_full():
+                await self._news.wait()
+
+    async def _until_ready(self) -> None:
+        if self._pause_s:
+            while self._sent:  # all of them come back before anything is sent again, so that order holds
+                await asyncio.wait(self._sent)
+            self._lanes.forget_waiting()
+            self._position, self._caught_up = 0, False
+            pause_s, self._pause_s = self._pause_s, 0.0
+            self._poked.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._poked.wait()
+        await self._sink.ready()
+
+    def _is_full(self) -> bool:
+        return len(self._sent) >= self._sink.depth or self._lanes.waiting >= _PAGE
+
+    def _start_some(self) -> bool:
+        room = 0 if self._draining or self._pause_s else self._sink.depth - len(self._sent)
+        if room <= 0:
+            return False
+        started = 0
+        for queued in self._lanes.startable():
+            task = asyncio.create_task(self._send(queued), name=f"{self._name}: {queued.delivery.target}")
+            self._sent.add(task)
+            task.add_done_callback(self._back)
+            started += 1
+            if started >= room:
+                break
+        return started > 0
+
+    def _back(self, task: asyncio.Task[None]) -> None:
+        self._sent.discard(task)
+        self._news.set()
+
+    async def _send(self, queued: outbox.Queued) -> None:
+        delivery = queued.delivery
+        now = self._store.clock()
+        if delivery.expires is not None and delivery.expires <= now:
+            self._end(queued, "expired", reason="expired before it could be sent")
+            return
+        remaining_s = None if delivery.expires is None else delivery.expires - now
+        try:
+            receipt = await self._sink.send(delivery, expires_in_s=remaining_s)
+        except errors.Unavailable as error:
+            self._sink_is_away(queued, error)
+        except errors.Permanent as error:
+            self._end(queued, "dead", code=error.code, reason=str(error))
+        except errors.Retryable as error:
+            self._again(queued, str(error), code=error.code, after_s=error.retry_after_s)
+        except Exception as error:
+            log.exception("a sink failed in a way that it should not", sink=self._name, delivery=delivery.id)
+            self._again(queued, f"{type(error).__name__}: {error}")
+        else:
+            self._tries_away = 0
+            self._end(queued, "delivered", code=receipt.code)
+
+    def _sink_is_away(self, queued: outbox.Queued, error: errors.Unavailable) -> None:
+        """Nothing more is handed to it; what came back unacknowledged stays pending and is read again, in order."""
+        self._lanes.landed(queued)
+        if self._pause_s:
+            return  # told already
+        self._tries_away += 1
+        if isinstance(error, errors.Refused):
+            what, first_s, longest_s = "a sink refuses our credentials", _REFUSED_PAUSE_S, _LONGEST_REFUSED_PAUSE_S
+        else:
+            what, first_s, longest_s = "a sink is away", _FIRST_PAUSE_S, _LONGEST_PAUSE_S
+        self._pause_s = error.retry_after_s or retry.backoff_s(self._tries_away, longest_s=longest_s, first_s=first_s)
+        log.warning(f"{what}; its deliveries wait", sink=self._name, reason=str(error), retry_s=round(self._pause_s, 1))
+
+    def _again(self, queued: outbox.Queued, reason: str, *, code: str = "", after_s: float | None = None) -> None:
+        """Its lane waits for the next try; the other lanes go on."""
+        delivery = queued.delivery
+        wait_s = after_s if after_s is not None else retry.backoff_s(queued.attempts + 1)
+        due = self._store.clock() + wait_s
+        self._lanes.block(delivery.lane, due)
+        log.info(
+            "a delivery will be tried again", sink=self._name, target=delivery.target, delivery=delivery.id,
+            reason=reason, retry_s=round(wait_s, 1),
+        )  # fmt: skip
+        self._put(queued, outbox.Outcome(delivery_id=delivery.id, state="pending", code=code, reason=reason, due=due))
+
+    def _end(self, queued: outbox.Queued, state: outbox.State, *, code: str = "", reason: str = "") -> None:
+        if state != "delivered":
+            log.warning(
+                f"a delivery is {state}", sink=self._name, target=queued.delivery.target, rule=queued.delivery.rule,
+                delivery=queued.delivery.id, reason=reason,
+            )  # fmt: skip
+        self._put(queued, outbox.Outcome(delivery_id=queued.delivery.id, state=state, code=code, reason=reason))
+
+    def _put(self, queued: outbox.Queued, outcome: outbox.Outcome) -> None:
+        self._outcomes.put_nowait((queued, outcome, self._store.clock()))
+
+    # Settling.
+
+    async def _settle_for_ever(self) -> None:
+        while True:
+            batch = [await self._outcomes.get()]
+            while not self._outcomes.empty() and len(batch) < _SETTLE_MOST:
+                batch.append(self._outcomes.get_nowait())
+            settled = await self._store.settle([outcome for _, outcome, _ in batch])
+            for queued, outcome, at in batch:
+                self._lanes.landed(queued, dropped=settled.dropped)
+                self._outcomes.task_done()
+                if outcome.state != "pending":
+                    self._report(queued, outcome, at)
+            self._news.set()
+
+    def _report(self, queued: outbox.Queued, outcome: outbox.Outcome, at: float) -> None:
+        started = max(queued.delivery.created, queued.due)
+        ended = events.DeliveryEnded(
+            delivery=queued.delivery,
+            state=outcome.state,
+            code=outcome.code,
+            reason=outcome.reason,
+            took_s=max(0.0, at - started),
+        )
+        self._onlooker(ended)
+
+    # Time.
+
+    async def _wait(self) -> None:
+        """Until there is news, a lane may be tried again, or a delayed delivery is due."""
+        times = [time for time in (self._lanes.next_unblock, self._next_due) if time is not None]
+        timeout_s = max(0.0, min(times) - self._store.clock()) if times else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+
+    async def _sweep_for_ever(self) -> None:
+        """Ends what expires or is given up while it waits, so that nobody waits for a sink that is away."""
+        while True:
+            self._sweep_soon.clear()
+            known = self._deadline = await self._store.next_deadline(self._name)
+            if known is None or known > self._store.clock():
+                timeout_s = None if known is None else max(0.0, known - self._store.clock())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(timeout_s):
+                        await self._sweep_soon.wait()
+            for queued in await self._store.overdue(self._name):
+                if self._lanes.fly(queued):
+                    self._give_up(queued)
+            await asyncio.sleep(_SWEEP_EVERY_S)
+
+    def _give_up(self, queued: outbox.Queued) -> None:
+        expires = queued.delivery.expires
+        if expires is not None and expires <= self._store.clock():
+            self._end(queued, "expired", reason=queued.reason or "expired while it waited")
+        else:
+            self._end(
+                queued, "dead", reason=f"given up after its retry_for; last: {queued.reason or 'the sink was away'}"
+            )

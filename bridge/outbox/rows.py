@@ -1,0 +1,91 @@
+"""Deliveries as rows, and rows as deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge import outbox
+from bridge.delivery import Delivery, delivery_id
+from bridge.mail import Place
+from bridge.outbox.tables import deliveries
+from bridge.rules import Change
+
+CHANGE_RETRY_S = 86_400.0  # a mail change is given up after a day, like any delivery
+
+_COLUMNS = tuple(column for column in deliveries.c)
+_FIELDS = (
+    "id", "sink", "target", "payload", "media_type", "options", "rule", "mailbox", "folder", "part", "created", "expires",
+    "retry_until", "reset_after", "follows",
+)  # fmt: skip
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> Any:
+    """An INSERT that knows ON CONFLICT, in the dialect at hand."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def from_delivery(delivery: Delivery, *, place: Place, folder_id: int) -> dict[str, Any]:
+    """The row of a new delivery: a reset waits for its main, a delayed one for its time."""
+    row: dict[str, Any] = {name: getattr(delivery, name) for name in _FIELDS}
+    row |= {
+        "folder_id": folder_id,
+        "uidvalidity": place.uidvalidity,
+        "uid": place.uid,
+        "options": dict(delivery.options),
+        "state": "held" if delivery.part == "reset" else "pending",
+        "due": delivery.not_before or 0.0,
+        "attempts": 0,
+        "code": "",
+        "reason": "",
+        "ended": None,
+    }
+    return row
+
+
+def from_change(change: Change, *, place: Place, folder_id: int, now: float) -> dict[str, Any]:
+    """A mail change as a delivery to the sink ``@<mailbox>``."""
+    options = {"op": change.op, "argument": change.argument, "uidvalidity": place.uidvalidity, "uid": place.uid}
+    delivery = Delivery(
+        id=delivery_id(place.mailbox, place.folder, place.uidvalidity, place.uid, "change", change.op, change.argument),
+        sink=outbox.CHANGES + place.mailbox,
+        target=place.folder,
+        payload=b"",
+        options=options,
+        mailbox=place.mailbox,
+        folder=place.folder,
+        created=now,
+        retry_until=now + CHANGE_RETRY_S,
+    )
+    return from_delivery(delivery, place=place, folder_id=folder_id)
+
+
+def news(new: Iterable[Mapping[str, Any]]) -> dict[str, outbox.News]:
+    """Sink → what these new rows mean to it."""
+    deadlines: dict[str, float | None] = {}
+    for row in new:
+        times = [time for time in (row["expires"], row["retry_until"], deadlines.get(row["sink"])) if time is not None]
+        deadlines[row["sink"]] = min(times, default=None)
+    return {sink: outbox.News(deadline=deadline) for sink, deadline in deadlines.items()}
+
+
+def to_queued(row: Sequence[Any]) -> outbox.Queued:
+    """A row of ``select(deliveries)``."""
+    value = dict(zip(_NAMES, row, strict=True))
+    delivery = Delivery(**{name: value[name] for name in _FIELDS}, not_before=value["due"] or None)
+    return outbox.Queued(
+        seq=value["seq"],
+        delivery=delivery,
+        state=value["state"],
+        attempts=value["attempts"],
+        due=value["due"],
+        reason=value["reason"],
+        ended=value["ended"],
+    )
+
+
+_NAMES = tuple(column.name for column in _COLUMNS)
+SELECT = sa.select(*_COLUMNS)

@@ -1,0 +1,262 @@
+"""The store: one thread that owns the one connection, and commits as many writes as wait (group commit).
+
+The design spoke of SQLAlchemy's asyncio layer. A whole transaction in one hop to a thread costs less than a hop a statement,
+is simpler to follow, and saves its memory; the Core statements and the schema are the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import concurrent.futures
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+import structlog
+
+from bridge import errors, outbox
+from bridge.mail import Place
+from bridge.outbox import database, queue, recording, retry, rows, settling
+from bridge.outbox.tables import attempts, meta
+from bridge.sources import Cursor
+
+log = structlog.get_logger()
+T = TypeVar("T")
+_Operation = Callable[[sa.Connection], Any]
+_CAREFUL_MAILS = 100  # after an unclean stop, so many mails go one by one
+_FOREIGN_POLL_S = 1.0  # how soon a write of the `outbox` command is noticed
+_MOST_A_COMMIT = 64  # operations of one group commit
+_LONGEST_WAIT_S = 30.0  # between two tries to write to a database that cannot be written
+
+
+class Store:
+    """The outbox and the cursors.
+
+    A coroutine that is cancelled does not take its write back: what was handed over is committed or seen again.
+
+    Raises:
+        errors.StoreInUse: on entry, when another bridge runs on this state.
+        errors.StoreError: on entry, when the state cannot be opened.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._url = url
+        self._stack = contextlib.AsyncExitStack()
+        self._waiting: collections.deque[tuple[_Operation, asyncio.Future[Any]]] = collections.deque()
+        self._wake = asyncio.Event()
+        self._news: dict[str, list[Callable[[outbox.News], None]]] = {}
+        self._careful_left = 0
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            self._thread = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1, "store"))
+            stack.enter_context(database.exclusively(self._url))
+            self._engine = await self._in_thread(lambda: database.connect(self._url))
+            stack.push_async_callback(self._in_thread, self._engine.dispose)
+            self._connection = await self._in_thread(self._engine.connect)
+            stack.push_async_callback(self._in_thread, self._connection.close)
+            writer = asyncio.create_task(self._write_for_ever(), name="store: writer")
+            stack.push_async_callback(self._stop_writer, writer)
+            if await self._do(_mark_running):
+                self._careful_left = _CAREFUL_MAILS
+                log.warning("the last stop was not clean: mails go one by one for a while", mails=_CAREFUL_MAILS)
+            watcher = asyncio.create_task(self._watch_foreign_writes(), name="store: foreign writes")
+            stack.push_async_callback(_cancel, watcher)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if exc[0] is None:
+            await self._do(_mark_stopped)
+        await self._stack.aclose()
+
+    # What sources ask.
+
+    async def cursor(self, mailbox: str, folder: str) -> Cursor | None:
+        return await self._do(lambda connection: recording.cursor(connection, mailbox, folder))
+
+    async def attempt(self, place: Place) -> int:
+        return await self._do(lambda connection: _count_attempt(connection, place))
+
+    @property
+    def careful(self) -> bool:
+        return self._careful_left > 0
+
+    # What goes in.
+
+    async def handled(self, position: Cursor, fingerprints: Sequence[str]) -> list[bool]:
+        """Which of these mails this mailbox has handled before (see ``recording.handled``)."""
+        return await self._do(lambda connection: recording.handled(connection, position, fingerprints))
+
+    async def record(self, position: Cursor, entries: Sequence[outbox.Entry]) -> None:
+        """Commits the cursor, the mails and their deliveries, all or nothing."""
+        now = self.clock()
+        news = await self._do(lambda connection: recording.record(connection, position, entries, now=now))
+        self._careful_left = max(0, self._careful_left - len(entries))
+        self._tell(news)
+
+    # What goes out.
+
+    async def settle(self, outcomes: Sequence[outbox.Outcome]) -> settling.Settled:
+        now = self.clock()
+        settled = await self._do(lambda connection: settling.settle(connection, outcomes, now=now))
+        self._tell(settled.news)
+        return settled
+
+    async def page(self, sink: str, *, after: int, limit: int, horizon: float) -> outbox.Page:
+        """The next deliveries behind ``after``; ``next_due`` looks at those that are due after ``horizon``."""
+        now = self.clock()
+
+        def read(connection: sa.Connection) -> outbox.Page:
+            found = queue.due(connection, sink, now=now, after=after, limit=limit)
+            more = len(found) == limit
+            later = None if more else queue.next_due(connection, sink, now=horizon)
+            return outbox.Page(deliveries=found, more=more, next_due=later)
+
+        return await self._do(read)
+
+    async def waiting_lanes(self, sink: str) -> dict[str, float]:
+        now = self.clock()
+        return await self._do(lambda connection: queue.waiting_lanes(connection, sink, now=now))
+
+    async def next_deadline(self, sink: str) -> float | None:
+        return await self._do(lambda connection: queue.next_deadline(connection, sink))
+
+    async def overdue(self, sink: str) -> list[outbox.Queued]:
+        now = self.clock()
+        return await self._do(lambda connection: queue.overdue(connection, sink, now=now))
+
+    def on_news(self, sink: str, callback: Callable[[outbox.News], None]) -> None:
+        """Calls back after each commit that gives this sink something to do."""
+        self._news.setdefault(sink, []).append(callback)
+
+    # What admins ask.
+
+    async def orphans(self, sinks: Sequence[str]) -> dict[str, int]:
+        return await self._do(lambda connection: queue.orphans(connection, sinks))
+
+    async def counts(self) -> dict[str, dict[str, int]]:
+        return await self._do(queue.counts)
+
+    async def purge(self, *, keep_s: float) -> int:
+        """Forgets what ended longer ago than that."""
+        before = self.clock() - keep_s
+        return await self._do(lambda connection: queue.purge(connection, before=before))
+
+    # The writer.
+
+    async def _do(self, operation: Callable[[sa.Connection], T]) -> T:
+        if self._closing:
+            raise errors.StoreError("the state is closed")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((operation, future))
+        self._wake.set()
+        return await future
+
+    async def _write_for_ever(self) -> None:
+        while not (self._closing and not self._waiting):
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_A_COMMIT))]
+            for (_, future), result in zip(some, await self._commit([one for one, _ in some]), strict=True):
+                if future.cancelled():
+                    continue
+                if isinstance(result, BaseException):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+
+    async def _commit(self, operations: list[_Operation]) -> list[Any]:
+        """All in one transaction; a database that cannot be written for now is waited for, which holds everybody back."""
+        tries = 0
+        while True:
+            try:
+                return await self._in_thread(lambda: _transact(self._connection, operations))
+            except sa.exc.OperationalError as error:
+                tries += 1
+                wait_s = retry.backoff_s(tries, longest_s=_LONGEST_WAIT_S)
+                log.error(
+                    "the state cannot be written; nothing goes on", reason=str(error.orig), retry_s=round(wait_s, 1)
+                )  # noqa: TRY400 -- the reason is all there is to say
+                await asyncio.sleep(wait_s)
+            except Exception as error:
+                if len(operations) == 1:
+                    return [error]
+                return [(await self._commit([one]))[0] for one in operations]
+
+    async def _stop_writer(self, writer: asyncio.Task[None]) -> None:
+        self._closing = True
+        self._wake.set()
+        await writer
+
+    async def _watch_foreign_writes(self) -> None:
+        seen = None
+        while True:
+            version = await self._do(_data_version)
+            if seen is not None and version != seen:
+                self._tell(dict.fromkeys(self._news, outbox.News(foreign=True)))
+            seen = version
+            if version is None:
+                return
+            await asyncio.sleep(_FOREIGN_POLL_S)
+
+    def _tell(self, news: Mapping[str, outbox.News]) -> None:
+        for sink, what in news.items():
+            for callback in self._news.get(sink, ()):
+                callback(what)
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+
+def _transact(connection: sa.Connection, operations: Sequence[_Operation]) -> list[Any]:
+    with connection.begin():
+        return [operation(connection) for operation in operations]
+
+
+def _mark_running(connection: sa.Connection) -> bool:
+    """Whether the last stop was unclean."""
+    unclean = connection.execute(sa.select(meta.c.value).where(meta.c.key == "running")).scalar() == "1"
+    _set(connection, "running", "1")
+    return unclean
+
+
+def _mark_stopped(connection: sa.Connection) -> None:
+    _set(connection, "running", "0")
+    connection.execute(sa.delete(attempts))
+
+
+def _set(connection: sa.Connection, key: str, value: str) -> None:
+    statement = rows.insert(connection, meta).values(key=key, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+
+def _count_attempt(connection: sa.Connection, place: Place) -> int:
+    values = {"mailbox": place.mailbox, "folder": place.folder, "uidvalidity": place.uidvalidity, "uid": place.uid}
+    statement = (
+        rows.insert(connection, attempts)
+        .values(tries=1, **values)
+        .on_conflict_do_update(index_elements=list(values), set_={"tries": attempts.c.tries + 1})
+        .returning(attempts.c.tries)
+    )
+    return int(connection.execute(statement).scalar_one()) - 1
+
+
+def _data_version(connection: sa.Connection) -> int | None:
+    """Changes when another connection writes; None where there is no such thing."""
+    if connection.dialect.name != "sqlite":
+        return None
+    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,100 @@
+"""The schema: one for every database that SQLAlchemy speaks. Changed only together with a migration.
+
+Times are POSIX seconds. A mail's key is its folder, uidvalidity and uid; ``deliveries.seq`` is the order of recording.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+REVISION = "0001"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+folders = sa.Table(
+    "folders",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("mailbox", sa.Text, nullable=False),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("uidvalidity", sa.BigInteger, nullable=False),
+    sa.Column("uid", sa.BigInteger, nullable=False),
+    sa.Column("committed", sa.Double, nullable=False),
+    sa.UniqueConstraint("mailbox", "folder"),
+)
+
+mails = sa.Table(
+    "mails",
+    metadata,
+    sa.Column("folder_id", sa.Integer, primary_key=True),
+    sa.Column("uidvalidity", sa.BigInteger, primary_key=True),
+    sa.Column("uid", sa.BigInteger, primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("handled", sa.Double, nullable=False),
+    sa.Column("plans", sa.JSON(none_as_null=True), nullable=True),  # until its deliveries have ended
+    sa.Column("dead", sa.Text, nullable=True),  # why the mail itself could not be handled
+    sa.Index(None, "fingerprint"),
+    sqlite_with_rowid=False,
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("folder_id", sa.Integer, nullable=False),
+    sa.Column("uidvalidity", sa.BigInteger, nullable=False),
+    sa.Column("uid", sa.BigInteger, nullable=False),
+    sa.Column("mailbox", sa.Text, nullable=False),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("sink", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("part", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("due", sa.Double, nullable=False),
+    sa.Column("expires", sa.Double, nullable=True),
+    sa.Column("retry_until", sa.Double, nullable=True),
+    sa.Column("reset_after", sa.Double, nullable=True),
+    sa.Column("follows", sa.Text, nullable=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("ended", sa.Double, nullable=True),
+    sa.Index(None, "sink", "state", "seq"),
+    sa.Index(None, "folder_id", "uidvalidity", "uid"),
+    sa.Index(
+        "ix_deliveries_follows",
+        "follows",
+        sqlite_where=sa.text("follows IS NOT NULL"),
+        postgresql_where=sa.text("follows IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("mailbox", sa.Text, primary_key=True),
+    sa.Column("folder", sa.Text, primary_key=True),
+    sa.Column("uidvalidity", sa.BigInteger, primary_key=True),
+    sa.Column("uid", sa.BigInteger, primary_key=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+)

@@ -1,0 +1,145 @@
+"""``mailwire outbox``: what waits, what is dead, and what to do about it. Works beside a running bridge, which notices."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import sqlalchemy as sa
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bridge import config, outbox
+from bridge.cli import config_option
+from bridge.outbox import database, queue
+
+_WAITING = ("pending", "held", "dead")
+_COLOURS = {"pending": "yellow", "held": "cyan", "dead": "red", "expired": "magenta", "delivered": "green"}
+
+
+@click.group()
+def command() -> None:
+    """Deliveries that wait or are dead: list, retry, drop."""
+
+
+def _selection(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.argument("ids", nargs=-1, metavar="[ID]..."),
+        click.option("--sink", help="All deliveries of this sink."),
+        click.option("--all", "everything", is_flag=True, help="All deliveries."),
+        config_option,
+    ):
+        function = option(function)
+    return function
+
+
+@command.command("list")
+@_selection
+@click.option("--state", "states", multiple=True, help="pending, held, dead, expired, delivered, dropped; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_(
+    ids: tuple[str, ...], sink: str | None, everything: bool, config_path: Path, states: tuple[str, ...], as_json: bool
+) -> None:
+    """What waits and what is dead, oldest first (--all: what was delivered, too)."""
+    which = queue.Selection(ids=ids, sink=sink, everything=not ids and sink is None)
+    wanted = states or ((*_WAITING, "delivered", "expired", "dropped") if everything or ids else _WAITING)
+    with _open(config_path) as connection:
+        found = queue.select(connection, which, states=wanted)
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(_as_json(one)))
+        return
+    if not found:
+        click.echo("the outbox is empty: nothing waits, nothing is dead")
+        return
+    Console(width=None).print(_table(found))
+
+
+@command.command()
+@_selection
+def retry(ids: tuple[str, ...], sink: str | None, everything: bool, config_path: Path) -> None:
+    """Send dead deliveries again, and waiting ones at once."""
+    which = _asked(ids, sink, everything)
+    with _open(config_path) as connection:
+        count = queue.retry(connection, which, now=time.time())
+    click.echo(f"{count} {_noun(count)} will be tried again")
+
+
+@command.command()
+@_selection
+def drop(ids: tuple[str, ...], sink: str | None, everything: bool, config_path: Path) -> None:
+    """Give up deliveries that wait or are dead."""
+    which = _asked(ids, sink, everything)
+    with _open(config_path) as connection:
+        count = queue.drop(connection, which, now=time.time())
+    click.echo(f"{count} {_noun(count)} dropped")
+
+
+def _asked(ids: tuple[str, ...], sink: str | None, everything: bool) -> queue.Selection:
+    if not (ids or sink or everything):
+        raise click.UsageError("say which: one or more IDs (see `mailwire outbox list`), --sink NAME, or --all")
+    return queue.Selection(ids=ids, sink=sink, everything=everything)
+
+
+@contextlib.contextmanager
+def _open(config_path: Path) -> Iterator[sa.Connection]:
+    """One transaction on the state; a running bridge goes on beside it."""
+    engine = database.connect(config.load(config_path).state)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _noun(count: int) -> str:
+    return "delivery" if count == 1 else "deliveries"
+
+
+def _as_json(one: outbox.Queued) -> dict[str, Any]:
+    delivery = one.delivery
+    return {
+        "id": delivery.id,
+        "state": one.state,
+        "sink": delivery.sink,
+        "target": delivery.target,
+        "rule": delivery.rule,
+        "mailbox": delivery.mailbox,
+        "folder": delivery.folder,
+        "part": delivery.part,
+        "created": delivery.created,
+        "due": one.due or None,
+        "expires": delivery.expires,
+        "attempts": one.attempts,
+        "reason": one.reason,
+        "bytes": len(delivery.payload),
+    }
+
+
+def _table(found: list[outbox.Queued]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("id", "state", "sink", "target", "rule", "age", "tries"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("reason", overflow="fold")
+    now = time.time()
+    for one in found:
+        colour = _COLOURS.get(one.state, "white")
+        name = one.state if one.delivery.part == "main" else f"{one.state} (reset)"
+        table.add_row(
+            one.delivery.id, f"[{colour}]{name}[/]", one.delivery.sink, one.delivery.target, one.delivery.rule,
+            _age(now - one.delivery.created), str(one.attempts), one.reason,
+        )  # fmt: skip
+    return table
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{max(0, int(seconds))}s"

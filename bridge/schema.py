@@ -1,17 +1,60 @@
-"""What every settings model has in common: strict keys, the units that admins write, secrets that never show."""
+"""What every settings model has in common: strict keys, the units that admins write, secrets that never show.
+
+Beside a secret ``password`` an admin may write ``password_file: PATH``; a ``Path`` is relative to the folder of the
+configuration file. Both need to know which file is being read, and work only while ``reading`` holds: never for what
+comes through page, API or store.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import dataclasses
 import datetime
+import functools
+import json
 import re
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import pydantic
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+SECRET_BYTES = 1_000_000
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB)?")
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(B|kB|MB|GB)?")
 _OCTETS = {None: 1, "B": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What is known while a configuration file is being read, and what the models find out.
+
+    Maps are known by their ``id``: pydantic hands them on as they are, but not where they stand.
+    """
+
+    folder: Path
+    tried: dict[int, list[type[Model]]] = dataclasses.field(default_factory=dict)  # map → what it was read as
+    wrong: dict[tuple[int, str], str] = dataclasses.field(default_factory=dict)  # (map, key) → why it cannot be used
+
+
+_READING: contextvars.ContextVar[Reading | None] = contextvars.ContextVar("reading", default=None)
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[Reading]:
+    """While this holds, models may refer to files; relative ones are in ``folder``."""
+    now = Reading(folder=folder)
+    token = _READING.set(now)
+    try:
+        yield now
+    finally:
+        _READING.reset(token)
 
 
 class Model(pydantic.BaseModel):
@@ -24,6 +67,136 @@ class Model(pydantic.BaseModel):
         extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True, populate_by_name=True
     )
     planned: ClassVar[frozenset[str]] = frozenset()
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _look_up_files(cls, data: Any) -> Any:
+        now = _READING.get()
+        if now is None or not isinstance(data, dict):
+            return data
+        now.tried.setdefault(id(data), []).append(cls)
+        found = {name: _secret_from(now, data, name) for name in _secrets(cls) if f"{name}_file" in data}
+        moved = {name: _resolved(now, data, name) for name in _paths(cls) if isinstance(data.get(name), str)}
+        if not found and not moved:
+            return data
+        return {key: value for key, value in data.items() if key.removesuffix("_file") not in found} | found | moved
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The model's schema, with ``NAME_file`` beside each secret."""
+        found = handler(core)
+        schema = handler.resolve_ref_schema(found)
+        for name in _secrets(cls):
+            description = f"A file that holds the value of `{name}`; relative to the configuration file's folder."
+            schema["properties"][f"{name}_file"] = {"type": "string", "minLength": 1, "description": description}
+            alternatives: list[dict[str, Any]] = [{"required": [name]}, {"required": [f"{name}_file"]}]
+            if name in schema.get("required", ()):
+                schema["required"] = [key for key in schema["required"] if key != name]
+                schema.setdefault("allOf", []).append({"oneOf": alternatives})
+            else:
+                schema.setdefault("allOf", []).append({"not": {"required": [name, f"{name}_file"]}})
+        return found
+
+
+def known_keys(model: type[Model]) -> frozenset[str]:
+    """Every key that an admin may write there, as it is written."""
+    return frozenset({*_keys(model), *(f"{name}_file" for name in _secrets(model))})
+
+
+def decode_lists(model: type[Model], data: dict[Any, Any]) -> dict[Any, Any]:
+    """``data`` with the JSON that an environment variable gives for a list or a map decoded."""
+    found = {}
+    for key, kinds in _keys(model).items():
+        value = data.get(key)
+        if isinstance(value, str) and value[:1] in {"[", "{"} and not kinds & {str, pydantic.SecretStr, Any}:
+            with contextlib.suppress(ValueError, RecursionError):
+                found[key] = json.loads(value)
+    return {**data, **found} if found else data
+
+
+def absolute(path: Path) -> Path:
+    """The path from the folder of the configuration that is being read, else from the working directory."""
+    now = _READING.get()
+    return ((now.folder if now else Path()) / path.expanduser()).absolute()
+
+
+def _bare(annotation: Any) -> set[Any]:
+    """The types that an annotation allows: ``SecretStr | None`` → {SecretStr, NoneType}."""
+    if typing.get_origin(annotation) is Annotated:
+        return _bare(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
+        return set().union(*map(_bare, typing.get_args(annotation)))
+    return {annotation}
+
+
+@functools.cache
+def _keys(model: type[Model]) -> dict[str, set[Any]]:
+    """Key as it is written → the types that its value may have."""
+    fields = model.model_fields.items()
+    return {
+        field.validation_alias if isinstance(field.validation_alias, str) else name: _bare(field.annotation)
+        for name, field in fields
+    }
+
+
+@functools.cache
+def _secrets(model: type[Model]) -> tuple[str, ...]:
+    return tuple(name for name, kinds in _keys(model).items() if pydantic.SecretStr in kinds)
+
+
+@functools.cache
+def _paths(model: type[Model]) -> tuple[str, ...]:
+    return tuple(name for name, kinds in _keys(model).items() if Path in kinds)
+
+
+def _secret_from(now: Reading, data: dict[Any, Any], name: str) -> pydantic.SecretStr:
+    """What the file that ``NAME_file`` names holds, less a trailing line break; "" and a note where there is nothing."""
+    key, where = f"{name}_file", data[f"{name}_file"]
+    path = now.folder
+    try:
+        if name in data:
+            raise ValueError(f"both {name} and {key} are given; one is enough")
+        if not isinstance(where, str) or not where:
+            raise ValueError("expected the name of a file")
+        path = now.folder / Path(where).expanduser()
+        return pydantic.SecretStr(_contents(path))
+    except (OSError, ValueError, RuntimeError) as error:
+        now.wrong[id(data), key] = _why(error, path)
+        return pydantic.SecretStr("")
+
+
+def _contents(path: Path) -> str:
+    with path.open("rb") as file:
+        octets = file.read(SECRET_BYTES + 1)
+    if len(octets) > SECRET_BYTES:
+        raise ValueError(f"{path} is too large for a secret")
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text") from None
+    if not (secret := text.removesuffix("\n").removesuffix("\r")):
+        raise ValueError(f"{path} is empty")
+    return secret
+
+
+def _resolved(now: Reading, data: dict[Any, Any], name: str) -> Path:
+    """The path, absolute or relative to where we are. A file that is read (``ca_file``) must be there."""
+    path: Path = now.folder / data[name]
+    try:
+        path = now.folder / Path(data[name]).expanduser()
+        if name.endswith("_file"):
+            path.open("rb").close()
+    except (OSError, ValueError, RuntimeError) as error:
+        now.wrong[id(data), name] = _why(error, path)
+    return path
+
+
+def _why(error: Exception, path: Path) -> str:
+    if isinstance(error, OSError):
+        return f"{path} cannot be read: {error.strerror or error}"
+    return str(error)
 
 
 def duration_s(value: Any) -> float:
@@ -55,12 +228,17 @@ def size_octets(value: Any) -> int:
 Duration = Annotated[
     float,
     pydantic.BeforeValidator(duration_s),
-    pydantic.WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["30s", "5m", "2h", "1d"]}),
+    pydantic.WithJsonSchema(
+        {"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["30s", "5m", "2h", "1d"]}
+    ),
 ]
 Size = Annotated[
     int,
     pydantic.BeforeValidator(size_octets),
     pydantic.WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _SIZE.pattern}], "examples": ["512B", "8kB"]}
+        {
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{_SIZE.pattern}$"}],
+            "examples": ["512B", "8kB"],
+        }
     ),
 ]

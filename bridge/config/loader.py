@@ -1,0 +1,126 @@
+"""A configuration file → ``Settings``, or everything that is wrong with it at once.
+
+Every part is looked at on its own: a rule whose shape is right has its meaning checked though another's shape is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+
+from bridge import errors, plugins, schema
+from bridge.config import faults, references, spelling, yaml
+from bridge.config.faults import Problem
+from bridge.config.places import Places
+from bridge.config.settings import Settings
+from bridge.config.sources import Environment, File, Merged, Secrets, secret_folders
+from bridge.rules import verify
+from bridge.rules.settings import Rule
+
+
+def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Path | None = None) -> Settings:
+    """The settings in this file, environment and secrets folder (default: those of containers and systemd).
+
+    The environment counts more than the secrets folder, and that more than the file. Nothing is connected to.
+
+    Raises:
+        errors.ConfigError: all that is wrong, in file order.
+    """
+    document = references.read(path)
+    environment = Environment(environ)
+    secrets = Secrets((secrets_dir,) if secrets_dir else secret_folders(environ))
+    places = Places(document, (environment, secrets))
+    with schema.reading(path.parent) as now:
+        settings, problems = _validate((environment, secrets, File(document.root)), places, now)
+    found = {*document.faults, *secrets.faults, *_unknown_variables(environment), *map(places.fault, problems)}
+    if settings is None or found:
+        raise errors.ConfigError(places.in_order(found))
+    return settings
+
+
+def _validate(sources: tuple[Any, ...], places: Places, now: schema.Reading) -> tuple[Settings | None, list[Problem]]:
+    merged = Merged()
+    arguments: dict[str, Any] = {"sources": (*sources, merged)}
+    settings: Settings | None = None
+    problems: list[Problem] = []
+    try:
+        settings = Settings(**arguments)
+    except pydantic.ValidationError as error:
+        problems += faults.problems(error, merged.values, now, Settings)
+    problems += _wrong_files(merged.values, now)
+    problems += _meaning(settings, merged.values, problems, places)
+    return settings, [problem for problem in problems if not _is_broken(merged.values, problem.path)]
+
+
+def _wrong_files(values: dict[str, Any], now: schema.Reading) -> Iterator[Problem]:
+    """What the models noted of ``NAME_file`` and paths. They know a map only by its id: its path is looked for here."""
+    if not now.wrong:
+        return
+    for path, found in _maps(values, ()):
+        for key in found:
+            if message := now.wrong.get((id(found), key)):
+                yield Problem(path=(*path, key), message=message)
+
+
+def _maps(value: Any, path: yaml.Path) -> Iterator[tuple[yaml.Path, dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield path, value
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, child in children:
+        yield from _maps(child, (*path, step))
+
+
+def _is_broken(values: Any, path: yaml.Path) -> bool:
+    """Whether a fault is told of already for this place, or for what it is in."""
+    return any(faults.lookup(values, path[:n]) is yaml.BROKEN for n in range(len(path) + 1))
+
+
+def _holds_broken(value: Any) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value is yaml.BROKEN or any(map(_holds_broken, children))
+
+
+def _meaning(
+    settings: Settings | None, values: dict[str, Any], problems: list[Problem], places: Places
+) -> Iterator[Problem]:
+    """What is wrong with the meaning of the rules whose shape is right."""
+    raw, sinks, mailboxes = (values.get(key, empty) for key, empty in (("rules", []), ("sinks", {}), ("mailboxes", {})))
+    if not (isinstance(raw, list) and isinstance(sinks, dict) and isinstance(mailboxes, dict)):
+        return
+    yield from _same_names(raw, places)
+    wrong = {problem.path[1] for problem in problems if problem.path[:1] == ("rules",) and len(problem.path) > 1}
+    types = {name: faults.lookup(entry, ("type",)) for name, entry in sinks.items()}
+    usable = {name: kind for name, kind in types.items() if kind in plugins.names("sinks")}
+    for n, entry in enumerate(raw):
+        if n in wrong or _holds_broken(entry):
+            continue
+        rule = settings.rules[n] if settings else Rule.model_validate(entry)
+        for path, message in verify.faults(rule, sinks=usable, mailboxes=mailboxes):
+            if faults.lookup(entry, path) not in types.keys() - usable.keys():  # else the sink itself is the fault
+                yield Problem(path=("rules", n, *path), message=message, at=_where(message))
+
+
+def _where(message: str) -> Literal["key", "value"]:
+    return "key" if message.startswith(("unknown key", "not yet supported")) else "value"
+
+
+def _same_names(rules: list[Any], places: Places) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for n, entry in enumerate(rules):
+        name = faults.lookup(entry, ("name",))
+        if isinstance(name, str) and first.setdefault(name, n) != n:
+            other = places.fault(Problem(path=("rules", first[name], "name"), message=""))
+            line = f"in line {other.line}" if other.line else f"in {other.file}"
+            yield Problem(path=("rules", n, "name"), message=f'the rule {line} is called "{name}" already')
+
+
+def _unknown_variables(environment: Environment) -> Iterator[errors.Fault]:
+    known = {*schema.known_keys(Settings), *Settings.planned}
+    for variable, key in environment.unknown():
+        planned = "not yet supported" if key in Settings.planned else ""
+        message = planned or f"unknown key{spelling.did_you_mean(key, known)}"
+        yield errors.Fault(file=variable, path=key, message=message)

@@ -31,9 +31,7 @@ _KEEP_S = 30 * 86_400.0  # what ended longer ago is forgotten
 _PURGE_EVERY_S = 86_400.0
 
 
-async def run(
-    settings: config.Settings, *, stop: asyncio.Event, onlookers: Sequence[events.Onlooker] = ()
-) -> None:
+async def run(settings: config.Settings, *, stop: asyncio.Event, onlookers: Sequence[events.Onlooker] = ()) -> None:
     """The bridge, until ``stop`` is set; then it finishes what is in flight.
 
     Raises:
@@ -149,10 +147,10 @@ async def _purge_for_ever(store: Store) -> None:
 async def _report_orphans(store: Store, known: Mapping[str, Dispatcher]) -> None:
     for sink, count in (await store.orphans(list(known))).items():
         log.warning(
-            "deliveries wait for a sink that the configuration no longer has; bring it back, or drop them with "
-            f"`mailwire outbox drop --sink {sink}`",
+            "deliveries wait for a sink that the configuration no longer has; bring it back, or drop them",
             sink=sink,
             deliveries=count,
+            drop=f"mailwire outbox drop --sink {sink}",
         )
 
 

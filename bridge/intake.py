@@ -78,9 +78,9 @@ class Intake:
         try:
             verdicts = self._rule_set().evaluate(mail, self._moment())
             return _entry(mail, verdicts), verdicts
-        except Exception as error:  # noqa: BLE001 -- any bytes at all must leave the bridge running
+        except Exception as error:  # any bytes at all must leave the bridge running
             reason = f"cannot be evaluated: {type(error).__name__}: {error}"
-            log.error("a mail is dead", place=mail.place, reason=reason, exc_info=True)
+            log.exception("a mail is dead", mailbox=mail.place.mailbox, folder=mail.place.folder, uid=mail.place.uid)
             return outbox.Entry(place=mail.place, dead=reason), ()
 
     def _tell(self, batch: sources.Batch, evaluated: Sequence[tuple[Mail, Sequence[rules.Verdict]]]) -> None:

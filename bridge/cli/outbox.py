@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import sqlalchemy as sa
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bridge import config, outbox
 from bridge.cli import config_option
@@ -88,14 +88,10 @@ def _asked(ids: tuple[str, ...], sink: str | None, everything: bool) -> queue.Se
 
 
 @contextlib.contextmanager
-def _open(config_path: Path) -> Iterator[sa.Connection]:
+def _open(config_path: Path) -> Iterator[database.Connection]:
     """One transaction on the state; a running bridge goes on beside it."""
-    engine = database.connect(config.load(config_path).state)
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
+    with database.transaction(config.load(config_path).state) as connection:
+        yield connection
 
 
 def _noun(count: int) -> str:
@@ -132,8 +128,8 @@ def _table(found: list[outbox.Queued]) -> Table:
         colour = _COLOURS.get(one.state, "white")
         name = one.state if one.delivery.part == "main" else f"{one.state} (reset)"
         table.add_row(
-            one.delivery.id, f"[{colour}]{name}[/]", one.delivery.sink, one.delivery.target, one.delivery.rule,
-            _age(now - one.delivery.created), str(one.attempts), one.reason,
+            one.delivery.id, Text(name, colour), one.delivery.sink, Text(one.delivery.target), Text(one.delivery.rule),
+            _age(now - one.delivery.created), str(one.attempts), Text(one.reason),
         )  # fmt: skip
     return table
 

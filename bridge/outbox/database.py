@@ -23,6 +23,20 @@ _BUSY_TIMEOUT_S = 30.0
 _revision = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
 
+Connection = sa.Connection
+
+
+@contextlib.contextmanager
+def transaction(url: str) -> Iterator[Connection]:
+    """One transaction, beside whoever else uses the database."""
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 def connect(url: str) -> sa.Engine:
     """An engine on a database whose schema is current.
 

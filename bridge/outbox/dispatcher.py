@@ -185,11 +185,13 @@ class Dispatcher:
             return  # told already
         self._tries_away += 1
         if isinstance(error, errors.Refused):
-            what, first_s, longest_s = "a sink refuses our credentials", _REFUSED_PAUSE_S, _LONGEST_REFUSED_PAUSE_S
+            why, first_s, longest_s = "refuses our credentials", _REFUSED_PAUSE_S, _LONGEST_REFUSED_PAUSE_S
         else:
-            what, first_s, longest_s = "a sink is away", _FIRST_PAUSE_S, _LONGEST_PAUSE_S
+            why, first_s, longest_s = "away", _FIRST_PAUSE_S, _LONGEST_PAUSE_S
         self._pause_s = error.retry_after_s or retry.backoff_s(self._tries_away, longest_s=longest_s, first_s=first_s)
-        log.warning(f"{what}; its deliveries wait", sink=self._name, reason=str(error), retry_s=round(self._pause_s, 1))
+        log.warning(
+            "a sink's deliveries wait", sink=self._name, why=why, reason=str(error), retry_s=round(self._pause_s, 1)
+        )
 
     def _again(self, queued: outbox.Queued, reason: str, *, code: str = "", after_s: float | None = None) -> None:
         """Its lane waits for the next try; the other lanes go on."""
@@ -206,7 +208,7 @@ class Dispatcher:
     def _end(self, queued: outbox.Queued, state: outbox.State, *, code: str = "", reason: str = "") -> None:
         if state != "delivered":
             log.warning(
-                f"a delivery is {state}", sink=self._name, target=queued.delivery.target, rule=queued.delivery.rule,
+                "a delivery was not made", state=state, sink=self._name, target=queued.delivery.target, rule=queued.delivery.rule,
                 delivery=queued.delivery.id, reason=reason,
             )  # fmt: skip
         self._put(queued, outbox.Outcome(delivery_id=queued.delivery.id, state=state, code=code, reason=reason))

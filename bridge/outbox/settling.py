@@ -164,8 +164,8 @@ def finish_mails(connection: sa.Connection, keys: Sequence[MailKey], *, now: flo
             if any(state not in outbox.ENDED for of_rule in rules.values() for state in of_rule):
                 continue
             place = Place(mailbox=row.mailbox, folder=row.folder, uidvalidity=row.uidvalidity, uid=row.uid)
-            for change in _chosen(row.plans, rules):
-                new.append(rows.from_change(change, place=place, folder_id=row.folder_id, now=now))
+            chosen = _chosen(row.plans, rules)
+            new += [rows.from_change(change, place=place, folder_id=row.folder_id, now=now) for change in chosen]
             done.append({"m_folder": key[0], "m_validity": key[1], "m_uid": key[2]})
     if done:
         connection.execute(_FINISHED, done)

@@ -184,9 +184,9 @@ class Store:
                 wait_s = retry.backoff_s(tries, longest_s=_LONGEST_WAIT_S)
                 log.error(
                     "the state cannot be written; nothing goes on", reason=str(error.orig), retry_s=round(wait_s, 1)
-                )  # noqa: TRY400 -- the reason is all there is to say
+                )
                 await asyncio.sleep(wait_s)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- handed to whoever asked for the operation
                 if len(operations) == 1:
                     return [error]
                 return [(await self._commit([one]))[0] for one in operations]

@@ -1,7 +1,7 @@
 """What pydantic says, in plain words, and where: its errors → one problem for each place.
 
-Pydantic names a place by its own path, in which the branches of unions stand as well; walking the data along it tells the
-steps that an admin wrote from those. Of a union only the branch is told of that the value comes nearest to.
+Pydantic names a place by its own path, in which the branches of unions stand as well; walking the data along it tells
+the steps that an admin wrote from those. Of a union only the branch is told of that the value comes nearest to.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The JSON Schema (draft 2020-12) of the configuration file, made from the models that load it.
 
-It is what editors complete and check with. It knows the shape of things only; what a rule means is checked by ``check``.
+It is what editors complete and check with. It knows the shape of things only; what a rule means is checked by
+``check``.
 """
 
 from __future__ import annotations

@@ -146,7 +146,8 @@ Text = Annotated[str, pydantic.Field(min_length=1)]
 class Settings(schema.Model, pydantic_settings.BaseSettings):
     """Mailwire's configuration.
 
-    ``bridge.config.load`` makes it from file, environment and secrets folder; keywords alone make one that looks at nothing.
+    ``bridge.config.load`` makes it from file, environment and secrets folder; keywords alone make one that looks at
+    nothing.
     """
 
     model_config = pydantic_settings.SettingsConfigDict(

@@ -1,9 +1,9 @@
-"""Where settings come from: the environment, secrets folders, the file, which pydantic-settings merges. The first counts most.
+"""Where settings come from: environment, secrets folders, file; pydantic-settings merges them, the first counts most.
 
-A variable is ``MAILWIRE_`` and the path with ``__`` between its steps: ``MAILWIRE_MAILBOXES__HOME__PASSWORD``. A list is
-one value, as JSON. A file in a secrets folder has the same name, in lower case if you like
-(``mailwire_mailboxes__home__password``), and one trailing line break in it does not count; files of other names are not
-read.
+A variable is ``MAILWIRE_`` and the path with ``__`` between its steps: ``MAILWIRE_MAILBOXES__HOME__PASSWORD``. A list
+is one value, as JSON. A file in a secrets folder has the same name, in lower case if you like
+(``mailwire_mailboxes__home__password``), and one trailing line break in it does not count; files of other names are
+not read.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def secret_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def give_way(mine: dict[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
-    """``mine`` without what a higher source gives in its other form: its ``password`` replaces our ``password_file``."""
+    """``mine`` without what a higher source gives in another form: ``password`` there replaces ``password_file``."""
     kept = dict(mine)
     for key, value in higher.items():
         if isinstance(value, dict) and isinstance(mine.get(key), dict):

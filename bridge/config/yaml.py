@@ -1,9 +1,9 @@
 """YAML 1.2 with places: every value knows its file, line and column.
 
-The C parser gives events (it is fast and does not recurse); they are put together here, by the rules of the YAML 1.2 core
-schema (https://yaml.org/spec/1.2.2/#103-core-schema): only ``true false null`` and numbers are no texts, so ``on``, ``no``
-and ``22:30`` are what they look like. Keys are always texts. Anchors and merge keys (``<<``) work; how far aliases multiply
-and how deep everything nests is bounded.
+The C parser gives events (it is fast and does not recurse); they are put together here, by the rules of the YAML 1.2
+core schema (https://yaml.org/spec/1.2.2/#103-core-schema): only ``true false null`` and numbers are no texts, so
+``on``, ``no`` and ``22:30`` are what they look like. Keys are always texts. Anchors and merge keys (``<<``) work; how
+far aliases multiply and how deep everything nests is bounded.
 """
 
 from __future__ import annotations

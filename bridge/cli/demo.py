@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from collections import deque
 from typing import Any
 
@@ -16,12 +15,14 @@ from rich.console import Console
 EXTRA = {"pymap", "pysasl", "proxyprotocol", "amqtt"}  # what the extra `demo` brings
 
 
-@click.command(name="demo", short_help="Everything on this machine: servers, devices, sample mails.")
+@click.command()
 @click.option("--once", is_flag=True, help="End with exit 0 when every sample mail has arrived at its device.")
-def command(*, once: bool) -> None:
-    """An IMAP server, an MQTT broker, a CoAP lamp and a text display on this machine, and sample mails that arrive.
+@click.pass_context
+def command(ctx: click.Context, *, once: bool) -> None:
+    """See it happen: everything on this machine, with sample mails.
 
-    The bridge between them is the one that `mailwire run` runs. Nothing is kept, and nothing leaves this machine.
+    A mail server, a broker, a CoAP lamp and a text display run on this machine, and sample mails arrive. The bridge between
+    them is the one that `mailwire run` runs. Nothing is kept, and nothing leaves this machine.
     """
     try:
         from bridge.demo import screen, stage
@@ -29,7 +30,7 @@ def command(*, once: bool) -> None:
         if (error.name or "").partition(".")[0] not in EXTRA:
             raise
         click.echo("the demo needs more: pip install 'mailwire[demo]'", err=True)
-        sys.exit(1)
+        ctx.exit(1)
     notes = quiet()
     console = Console()
     with screen.show(console) as shown:
@@ -38,7 +39,7 @@ def command(*, once: bool) -> None:
         for note in notes:
             click.echo(note, err=True)
         click.echo(f"the demo failed: {trouble}", err=True)
-        sys.exit(1)
+        ctx.exit(1)
     if once:
         console.print("Every sample mail has arrived at its device.", style="bold green", highlight=False)
 

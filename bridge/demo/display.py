@@ -10,10 +10,12 @@ from typing import Any
 
 import cbor2
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from bridge.demo import listen
 
 TOPIC = "display/#"
+READY_S = 10.0
 
 
 @contextlib.asynccontextmanager
@@ -24,16 +26,24 @@ async def serve(broker_port: int, on_change: Callable[[bytes, str], None]) -> As
     """
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="demo-display", protocol=paho.MQTTv311)
-    client.on_connect = lambda *_: client.subscribe(TOPIC, qos=1)
-    client.on_subscribe = lambda *_: loop.call_soon_threadsafe(ready.set)
-    client.on_message = lambda _, __, message: loop.call_soon_threadsafe(
-        on_change, message.payload, describe(message.payload)
-    )
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="demo-display", protocol=MQTTProtocolVersion.MQTTv311)
+
+    # paho calls these in its own thread.
+    def connected(*_: Any) -> None:
+        client.subscribe(TOPIC, qos=1)
+
+    def subscribed(*_: Any) -> None:
+        loop.call_soon_threadsafe(ready.set)
+
+    def arrived(_: paho.Client, __: Any, message: paho.MQTTMessage) -> None:
+        payload = bytes(message.payload)
+        loop.call_soon_threadsafe(on_change, payload, describe(payload))
+
+    client.on_connect, client.on_subscribe, client.on_message = connected, subscribed, arrived
     client.connect_async(listen.HOST, broker_port)
     client.loop_start()
     try:
-        await asyncio.wait_for(ready.wait(), 10)
+        await asyncio.wait_for(ready.wait(), READY_S)
         yield
     finally:
         client.disconnect()

@@ -34,7 +34,7 @@ _ARGUMENTS = {
 }
 
 
-class _Config(Config):  # type: ignore[misc]  # pymap is untyped here
+class _Config(Config):
     """pymap's settings, but for the name in its greeting."""
 
     @property

@@ -35,11 +35,9 @@ async def play(screen: Screen, *, once: bool, stop: asyncio.Event) -> str:
         coap_port = await stack.enter_async_context(device.serve(lambda *seen: tale.show("lamp", *seen)))
         await stack.enter_async_context(display.serve(mqtt_port, lambda *seen: tale.show("display", *seen)))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailwire-demo-")))
-        settings = config.load(
-            _configuration(
-                folder, imap_port=account.port, mqtt_port=mqtt_port, coap_port=coap_port, user=USER, password=password
-            )
-        )
+        ports = {"imap_port": account.port, "mqtt_port": mqtt_port, "coap_port": coap_port}
+        path = _configuration(folder, user=USER, password=password, **ports)
+        settings = config.load(path, environ={})  # what the admin's environment says is meant for the real bridge
         bridge = await stack.enter_async_context(_running(settings, tale))
         sender = await stack.enter_async_context(_sending(account, tale, screen.pace_s if once else PACE_S, once=once))
         return await _watch(tale, bridge, sender, once=once, stop=stop, over=over)

@@ -22,7 +22,7 @@ def octets(count: int) -> str:
 
 def sender(row: Row) -> str:
     found = row.mail.addresses("From") if row.mail else ()
-    return found[0].addr if found else ""
+    return found[0].address if found else ""
 
 
 def two(first: RenderableType, second: RenderableType = "") -> RenderableType:

@@ -70,6 +70,16 @@ class Condition(abc.ABC):
         """Whether it holds. Pure; may raise, which counts as not held and is reported."""
 
 
+class LateCondition(Condition):
+    """A condition on the values that the rule has found: looked at after ``extract``."""
+
+    mentions: frozenset[str] = frozenset()  # the values that it asks for: `temp`, `mail.text`
+
+    @abc.abstractmethod
+    def judge(self, values: Mapping[str, Any]) -> Outcome:
+        """Whether it holds for these values. Pure; may raise, like ``check``."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
     """One line of an explanation: ``path`` is ``when.subject``, ``when.any.0.from``, ``extract.temp``, ``when.if``."""
@@ -101,7 +111,9 @@ class Verdict:
     encodings: tuple[str, ...] = ()  # parallel to deliveries: the value of `as`
     after: tuple[Change, ...] = ()
     failed: tuple[Change, ...] = ()
-    error: str = ""  # why it counts as not matched although its conditions might hold, or why an action was not rendered
+    error: str = (
+        ""  # why it counts as not matched although its conditions might hold, or why an action was not rendered
+    )
 
 
 class Rules(Protocol):

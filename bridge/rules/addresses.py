@@ -1,0 +1,156 @@
+"""What ``from``, ``to``, ``cc`` and ``reply_to`` ask for.
+
+    *@cameras.example     a glob over the address, ignoring case
+    cameras.example       without an @: every address in exactly that domain (a glob over the domain)
+    {name: text}          the display name
+    [a, b]                any of these
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+
+from bridge import rules
+from bridge.mail import Mail, address
+from bridge.rules import nested, regex
+from bridge.rules.text import NOTHING, Text, clip
+
+_KEYS = ("name",)
+
+
+@functools.lru_cache(maxsize=8)  # one mail's From and To, for all rules
+def _parsed(values: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+    """(address to compare, its domain, display name) of every address."""
+    return tuple((one.address.casefold(), one.domain, one.name) for one in address.parse(values))
+
+
+def addresses(mail: Mail, field: str) -> tuple[tuple[str, str, str], ...]:
+    return _parsed(tuple(mail.headers.raw(field)))
+
+
+class Addresses(nested.Parsed):
+    """Holds for some addresses."""
+
+    def __init__(self, written: Any) -> None:
+        """
+        Raises:
+            ValueError: it is no string, map or list of these (a ``ValidationError`` where the fault lies deeper).
+        """
+        items = written if isinstance(written, list | tuple) else [written]
+        if not items:
+            raise ValueError("an empty list holds for nothing")
+        matchers = [_matcher(written)] if items == [written] else nested.each(_matcher, enumerate(items))
+        self._matchers: list[_Matcher] = matchers
+        self.wanted = " or ".join(matcher.wanted for matcher in self._matchers)
+        self.names = frozenset[str]().union(*(matcher.names for matcher in self._matchers))
+
+    def find(self, found: tuple[tuple[str, str, str], ...]) -> Mapping[str, Any] | None:
+        for matcher in self._matchers:
+            for one in found:
+                if (values := matcher.find(*one)) is not None:
+                    return values
+        return None
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        text = Text.json_schema()
+        glob = {"type": "string", "description": "a glob over the address, or a domain", "examples": ["*@cameras.example"]}
+        named = {"type": "object", "properties": {"name": text}, "additionalProperties": False, "minProperties": 1}
+        return {"anyOf": [glob, named, {"type": "array", "items": {"anyOf": [glob, named]}, "minItems": 1}]}
+
+
+class _Matcher:
+    wanted: str
+    names: frozenset[str] = frozenset()
+
+    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
+        raise NotImplementedError
+
+
+class _Exact(_Matcher):
+    def __init__(self, written: str) -> None:
+        self.wanted = written
+        self._address = _folded(written)
+
+    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
+        return NOTHING if whole == self._address else None
+
+
+class _Domain(_Matcher):
+    def __init__(self, written: str) -> None:
+        self.wanted = f"*@{written}"
+        self._domain = address.domain(written.strip())
+
+    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
+        return NOTHING if domain == self._domain else None
+
+
+class _Glob(_Matcher):
+    def __init__(self, written: str) -> None:
+        self.wanted = written if "@" in written else f"*@{written}"
+        self._pattern = regex.glob(_folded(self.wanted))
+
+    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
+        return NOTHING if self._pattern.fullmatch(whole) else None
+
+
+class _Name(_Matcher):
+    def __init__(self, text: Text) -> None:
+        self.wanted = f"name {text.wanted}"
+        self.names = text.names
+        self._text = text
+
+    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
+        return self._text.find(name)
+
+
+def _folded(written: str) -> str:
+    local, _, domain = written.strip().rpartition("@")
+    return f"{local.casefold()}@{address.domain(domain)}"
+
+
+def _matcher(value: Any) -> _Matcher:
+    if isinstance(value, Mapping):
+        return _named(value)
+    if not isinstance(value, str) or not value.strip() or value.strip().startswith("/"):
+        raise ValueError('write an address, a domain, a glob like "*@cameras.example", or {name: …}')
+    if any(char in value for char in "*?["):
+        return _Glob(value.strip())
+    return _Exact(value) if "@" in value else _Domain(value)
+
+
+def _named(value: Mapping[str, Any]) -> _Matcher:
+    if wrong := [((key,), nested.unknown(key, _KEYS)) for key in value if key not in _KEYS]:
+        raise nested.error(wrong)
+    if "name" not in value:
+        raise ValueError("an empty map holds for everything; write {name: …}")
+    return _Name(nested.each(Text.parse, [("name", value["name"])])[0])
+
+
+class AddressCondition(rules.Condition):
+    """At least one address of a header field."""
+
+    def __init__(self, field: str, setting: Addresses) -> None:
+        self._field = field
+        self._setting = setting
+        self.names = setting.names
+
+    @property
+    def wanted(self) -> str:
+        return self._setting.wanted
+
+    def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
+        found = addresses(mail, self._field)
+        values = self._setting.find(found)
+        saw = clip(", ".join(f'"{name}" <{whole}>' if name else whole for whole, _, name in found)) or f"no {self._field}"
+        return rules.Outcome(held=values is not None, saw=saw, values=values or NOTHING)
+
+
+def plugin(field: str, summary: str) -> rules.ConditionPlugin:
+    """The condition on one header field's addresses."""
+    return rules.ConditionPlugin(
+        setting=Addresses, make=functools.partial(AddressCondition, field), summary=summary
+    )

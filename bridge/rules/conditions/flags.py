@@ -1,0 +1,55 @@
+"""``flags: [flagged, "!seen", $Label]``: all of them; with a ``!`` it must not be there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pydantic
+
+from bridge import rules
+from bridge.mail import Mail
+from bridge.rules import flags
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _sound(value: str) -> str:
+    flags.wire(value.removeprefix("!"))
+    return value
+
+
+class Flags(rules.Condition):
+    """The flags that the mail had when it was fetched, in any case."""
+
+    def __init__(self, setting: tuple[str, ...]) -> None:
+        self._setting = setting
+        self._has = {flags.wire(name).casefold() for name in setting if not name.startswith("!")}
+        self._has_not = {flags.wire(name[1:]).casefold() for name in setting if name.startswith("!")}
+
+    @property
+    def wanted(self) -> str:
+        return ", ".join(self._setting)
+
+    def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
+        found = {flag.casefold() for flag in mail.flags}
+        held = self._has <= found and not self._has_not & found
+        return rules.Outcome(held=held, saw=", ".join(sorted(mail.flags)) or "no flags")
+
+
+PLUGIN = rules.ConditionPlugin(
+    setting=Annotated[
+        tuple[Annotated[str, pydantic.AfterValidator(_sound)], ...],
+        pydantic.AfterValidator(_not_empty),
+        pydantic.BeforeValidator(_listed),
+    ],
+    make=Flags,
+    summary="Flags that the mail has, or with a ! has not.",
+)

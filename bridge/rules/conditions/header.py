@@ -1,0 +1,42 @@
+"""``header: {List-Id: …}``: a text for any header; all that are named have to hold, each for one of the fields of that name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import pydantic
+
+from bridge import rules
+from bridge.mail import Mail
+from bridge.rules.text import NOTHING, Text, clip
+
+
+class Header(rules.Condition):
+    """Header names in any case."""
+
+    def __init__(self, texts: Mapping[str, Text]) -> None:
+        self._texts = texts
+        self.names = frozenset[str]().union(*(text.names for text in texts.values()))
+
+    @property
+    def wanted(self) -> str:
+        return ", ".join(f"{name} {text.wanted}" for name, text in self._texts.items())
+
+    def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
+        values: dict[str, Any] = {}
+        saw, held = [], True
+        for name, text in self._texts.items():
+            fields = mail.headers.all(name)
+            found = next((found for field in fields if (found := text.find(field)) is not None), None)
+            held = held and found is not None
+            values.update(found or NOTHING)
+            saw.append(f"{name}: {fields[0]}" if fields else f"no {name}")
+        return rules.Outcome(held=held, saw=clip(", ".join(saw)), values=values)
+
+
+PLUGIN = rules.ConditionPlugin(
+    setting=Annotated[dict[str, Text], pydantic.Field(min_length=1)],
+    make=Header,
+    summary="A text for each header that is named.",
+)

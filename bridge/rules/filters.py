@@ -1,0 +1,57 @@
+"""What a rule's templates can do beside what the template engine brings: ``slug``, ``bytes(n)``, ``timestamp``, ``iso``, ``tojson``."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import re
+import unicodedata
+from typing import Any
+
+_NO_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def slug(value: Any) -> str:
+    """``Küche, links`` → ``kuche_links``: what fits into a topic, an entity's name or a file's."""
+    plain = unicodedata.normalize("NFKD", str(value).casefold())
+    return _NO_SLUG.sub("_", "".join(char for char in plain if not unicodedata.combining(char))).strip("_")
+
+
+def octets(value: Any, count: int) -> str:
+    """The beginning of a text: at most ``count`` octets of UTF-8, cut between characters."""
+    return str(value).encode("utf-8", "replace")[: max(0, count)].decode("utf-8", "ignore")
+
+
+def timestamp(value: Any) -> int:
+    """A datetime (or ISO 8601 text) → whole POSIX seconds."""
+    return int(_datetime(value).timestamp())
+
+
+def iso(value: Any) -> str:
+    """A datetime (or ISO 8601 text, or POSIX seconds) → ISO 8601 text."""
+    return _datetime(value).isoformat()
+
+
+def tojson(value: Any) -> str:
+    """Compact JSON, quotes and all."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
+
+
+def _datetime(value: Any) -> datetime.datetime:
+    if isinstance(value, datetime.datetime):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.datetime.fromtimestamp(value, datetime.UTC)
+    return datetime.datetime.fromisoformat(str(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+
+
+FILTERS = {"slug": slug, "bytes": octets, "timestamp": timestamp, "iso": iso, "tojson": tojson}

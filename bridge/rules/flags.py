@@ -1,0 +1,30 @@
+"""Flags as admins write them → as IMAP has them (RFC 9051, section 2.3.2)."""
+
+from __future__ import annotations
+
+import re
+
+SYSTEM = {name: f"\\{name.capitalize()}" for name in ("seen", "answered", "flagged", "deleted", "draft")}
+_KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")  # an atom without ]
+
+
+def wire(name: str) -> str:
+    """``flagged`` → ``\\Flagged``; a keyword like ``$Label`` stays as it is.
+
+    Raises:
+        ValueError: IMAP has no flag of that name.
+    """
+    if (system := SYSTEM.get(name.removeprefix("\\").lower())) is not None:
+        return system
+    if not _KEYWORD.fullmatch(name):
+        raise ValueError(f"{name!r} is no flag; there are {', '.join(SYSTEM)}, and keywords such as $Label")
+    return name
+
+
+def checked(name: str) -> str:
+    """
+    Raises:
+        ValueError: as ``wire``.
+    """
+    wire(name)
+    return name

@@ -1,0 +1,189 @@
+"""``when``, compiled: conditions and the groups of them.
+
+A group looks at its cheapest members first and stops as soon as it is decided. When explaining it goes on, but only to show: what
+comes after the decision changes neither the result nor the values, so that explaining and evaluating agree.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bridge import plugins, rules
+from bridge.mail import Mail
+from bridge.rules.text import clip
+
+
+class Look:
+    """One rule looking at one mail: what it has found so far, and, when explaining, the lines of the explanation."""
+
+    __slots__ = ("lines", "mail", "moment", "values")
+
+    def __init__(self, mail: Mail, moment: rules.Moment, values: dict[str, Any], *, explain: bool) -> None:
+        self.mail = mail
+        self.moment = moment
+        self.values = values
+        self.lines: list[rules.Checked] | None = [] if explain else None
+
+    def only_showing(self) -> Look:
+        """The same look, whose findings do not count."""
+        look = Look(self.mail, self.moment, dict(self.values), explain=False)
+        look.lines = self.lines
+        return look
+
+    def note(self, path: str, wanted: str, *, held: bool, saw: str) -> None:
+        if self.lines is not None:
+            self.lines.append(rules.Checked(path=path, held=held, wanted=wanted, saw=saw))
+
+
+class Node(abc.ABC):
+    """A condition or a group."""
+
+    need: rules.Need  # the most that any part of it needs
+    late: bool  # whether any part of it looks at extracted values
+    names: frozenset[str]  # the values that it may give
+    mentions: frozenset[str]  # the values that it asks for
+
+    @abc.abstractmethod
+    def holds(self, look: Look) -> bool:
+        """Adds what it finds to ``look``. Raises what a condition raises."""
+
+    @abc.abstractmethod
+    def possible(self, look: Look) -> bool:
+        """Whether it can still hold, as far as the header tells."""
+
+
+class Leaf(Node):
+    """One condition."""
+
+    def __init__(self, path: str, condition: rules.Condition) -> None:
+        self.path = path
+        self.condition = condition
+        self.need = condition.need
+        self.late = isinstance(condition, rules.LateCondition)
+        self.names = condition.names
+        self.mentions = condition.mentions if isinstance(condition, rules.LateCondition) else frozenset()
+
+    def holds(self, look: Look) -> bool:
+        if look.lines is not None:
+            return self._explained(look)
+        outcome = self._outcome(look)
+        if outcome.held and outcome.values:
+            look.values.update(outcome.values)
+        return outcome.held
+
+    def _explained(self, look: Look) -> bool:
+        try:
+            outcome = self._outcome(look)
+        except Exception as error:
+            look.note(self.path, self.condition.wanted, held=False, saw=f"failed: {clip(str(error))}")
+            raise
+        look.note(self.path, self.condition.wanted, held=outcome.held, saw=outcome.saw)
+        if outcome.held:
+            look.values.update(outcome.values)
+        return outcome.held
+
+    def _outcome(self, look: Look) -> rules.Outcome:
+        if isinstance(self.condition, rules.LateCondition):
+            return self.condition.judge(look.values)
+        return self.condition.check(look.mail, look.moment)
+
+    def possible(self, look: Look) -> bool:
+        return self.need > rules.Need.HEAD or self.late or self._outcome(look).held
+
+
+class Group(Node):
+    """Members, cheapest first; those that look at extracted values last."""
+
+    def __init__(self, members: Iterable[Node]) -> None:
+        self.members: Sequence[Node] = sorted(members, key=lambda member: (member.late, member.need))
+        self.need = max((member.need for member in self.members), default=rules.Need.HEAD)
+        self.late = any(member.late for member in self.members)
+        self.names = frozenset[str]().union(*(member.names for member in self.members))
+        self.mentions = frozenset[str]().union(*(member.mentions for member in self.members))
+
+    def _decided(self, look: Look, by: bool) -> bool:  # noqa: FBT001 — the answer of a member that decides the group
+        """Whether a member gives this answer; when explaining, all of them are looked at."""
+        decided = False
+        for member in self.members:
+            if decided:
+                _show(member, look)
+            elif member.holds(look) == by:
+                if look.lines is None:
+                    return True
+                decided = True
+        return decided
+
+
+class All(Group):
+    def holds(self, look: Look) -> bool:
+        return not self._decided(look, by=False)
+
+    def possible(self, look: Look) -> bool:
+        return all(member.possible(look) for member in self.members)
+
+
+class Any_(Group):  # noqa: N801 — Any is typing's
+    def holds(self, look: Look) -> bool:
+        return self._decided(look, by=True)
+
+    def possible(self, look: Look) -> bool:
+        return any(member.possible(look) for member in self.members)
+
+
+class Not(Node):
+    """Holds when its member does not; what its member finds is no value."""
+
+    names: frozenset[str] = frozenset()
+
+    def __init__(self, member: Node) -> None:
+        self.member = member
+        self.need = member.need
+        self.late = member.late
+        self.mentions = member.mentions
+
+    def holds(self, look: Look) -> bool:
+        return not self.member.holds(look.only_showing())
+
+    def possible(self, look: Look) -> bool:
+        return self.need > rules.Need.HEAD or self.late or self.holds(look)
+
+
+def _show(member: Node, look: Look) -> None:
+    try:
+        member.holds(look.only_showing())
+    except Exception as error:  # noqa: BLE001 — it is noted in the explanation, and was not asked for
+        del error
+
+
+def compile_when(when: Any, path: str = "when") -> Group:
+    """A ``settings.Conditions`` → its nodes."""
+    return All(_node(f"{path}.{key}", key, setting) for key, setting in when.items())
+
+
+def _node(path: str, key: str, setting: Any) -> Node:
+    if key == "not":
+        return Not(compile_when(setting, path))
+    if key in ("any", "all"):
+        members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
+        return Any_(members) if key == "any" else All(members)
+    plugin: rules.ConditionPlugin = plugins.find("conditions", key)
+    return Leaf(path, plugin.make(setting))
+
+
+def mentions_key(when: Any, key: str) -> bool:
+    """Whether a condition is written anywhere in ``when``."""
+    return any(
+        name == key
+        or (name == "not" and mentions_key(setting, key))
+        or (name in ("any", "all") and any(mentions_key(one, key) for one in setting))
+        for name, setting in when.items()
+    )
+
+
+def split(group: Group) -> tuple[All, All]:
+    """What can be looked at before ``extract``, and what only after."""
+    return All(m for m in group.members if not m.late), All(m for m in group.members if m.late)
+
+

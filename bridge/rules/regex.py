@@ -1,0 +1,306 @@
+"""RE2 as admins write it: ignoring case, with ``\\w \\d \\s \\b`` as Unicode.
+
+RE2 runs in time linear in the text, whatever the pattern. Its Perl classes and its ``\\b`` are ASCII, so a pattern is translated
+before it is compiled: ``\\w`` becomes ``[\\pL\\pM\\pN_]``, ``\\d`` becomes ``\\p{Nd}``, ``\\s`` takes in every Unicode space.
+
+``\\b`` has no Unicode form in RE2, and nothing to build one from (it has no lookaround). For an ASCII text RE2's own is right. For any
+other text a pattern with a ``\\b`` has a second program: the text gets a mark (a code point that is no character) at both ends of every
+run of word characters, ``\\b`` becomes that mark, and every other atom may step over one. It is exact and stays linear; only ``\\B``, and
+a ``\\b`` written twice in a row, keep their ASCII meaning or fail in such a text.
+
+    syntax: https://github.com/google/re2/wiki/Syntax
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping
+
+import re2
+
+MARK = "\ufdd0"  # a noncharacter: it is taken out of a text before marks are put in
+_WORD = r"\pL\pM\pN_"
+_DIGIT = r"\p{Nd}"
+_SPACE = r"\t-\r\pZ\x{85}"
+_CLASSES = {"w": _WORD, "d": _DIGIT, "s": _SPACE}
+_REPEAT = re.compile(r"\{\d+(,\d*)?\}")
+_GROUP = re.compile(r"\(\?(P?<[^>]*>|([A-Za-z]*)(?:-([A-Za-z]*))?([:)]))")
+_ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|.)|x(?:\{[^}]*\}|..)|[0-7]{1,3}|.)", re.DOTALL)
+_LITERAL = re.compile(r"\\Q(.*?)(?:\\E|\Z)", re.DOTALL)
+_POSIX = re.compile(r"\[:\^?\w+:\]")
+_LOOKAROUND = re.compile(r"\(\?(<?[=!])")
+
+
+@functools.cache
+def _outside(name: str) -> str:
+    """The ranges of every code point that is not in a class, for use inside ``[…]``, where RE2 cannot subtract."""
+    inside = {
+        "W": lambda char: unicodedata.category(char)[0] in "LMN" or char == "_",
+        "D": lambda char: unicodedata.category(char) == "Nd",
+        "S": lambda char: char in "\t\n\v\f\r\x85" or unicodedata.category(char)[0] == "Z",
+    }[name]
+    ranges: list[list[int]] = []
+    for code in range(sys.maxunicode + 1):
+        if 0xD800 <= code <= 0xDFFF or chr(code) == MARK or inside(chr(code)):
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in ranges)
+
+
+class _Translation:
+    """One walk over a pattern. With ``marked`` every atom may step over a mark, and ``\\b`` is one."""
+
+    def __init__(self, pattern: str, *, dot_all: bool, marked: bool) -> None:
+        self.pattern, self.marked = pattern, marked
+        self.dot_all = [dot_all]  # one a group that is open: `(?s)` ends with its group
+        self.boundary = False  # whether there is a \b
+
+    def result(self) -> str:
+        out, at = [], 0
+        while at < len(self.pattern):
+            piece, at = self._next(at)
+            out.append(piece)
+        return "".join(out)
+
+    def _next(self, at: int) -> tuple[str, int]:
+        char = self.pattern[at]
+        if char == "\\":
+            return self._escape(at)
+        if char == "[":
+            return self._class(at)
+        if char == "(":
+            return self._open(at)
+        if char == "{" and (repeat := _REPEAT.match(self.pattern, at)):
+            return repeat[0], repeat.end()
+        if char == ")" and len(self.dot_all) > 1:
+            self.dot_all.pop()
+        if char in ")|*+?^":
+            return char, at + 1
+        if char == "$":
+            return (f"{MARK}?$" if self.marked else "$"), at + 1
+        if char == ".":
+            return self._dot(), at + 1
+        return self._atom(char), at + 1
+
+    def _atom(self, piece: str) -> str:
+        return f"(?:{MARK}?{piece})" if self.marked else piece
+
+    def _dot(self) -> str:
+        if not self.marked:
+            return "."
+        return self._atom(f"[^{MARK}]" if self.dot_all[-1] else rf"[^\n{MARK}]")
+
+    def _open(self, at: int) -> tuple[str, int]:
+        group = _GROUP.match(self.pattern, at)
+        if group is None:
+            self.dot_all.append(self.dot_all[-1])
+            return "(", at + 1
+        dot_all = self.dot_all[-1]
+        if group[4]:  # flags
+            dot_all = "s" not in (group[3] or "") and ("s" in group[2] or dot_all)
+        if group[4] == ")":
+            self.dot_all[-1] = dot_all
+        else:
+            self.dot_all.append(dot_all)
+        return group[0], group.end()
+
+    def _escape(self, at: int) -> tuple[str, int]:
+        if literal := _LITERAL.match(self.pattern, at):
+            return "".join(self._atom(re2.escape(char)) for char in literal[1]), literal.end()
+        escape = _ESCAPE.match(self.pattern, at)
+        if escape is None:  # a lone backslash at the end: RE2 says so
+            return "\\", at + 1
+        return self._escaped(escape[0]), escape.end()
+
+    def _escaped(self, escape: str) -> str:
+        name = escape[1]
+        if name == "C":
+            raise ValueError(r"\C matches half a character; write . instead")
+        if name == "b":
+            self.boundary = True
+            return MARK if self.marked else escape
+        if name == "z":
+            return rf"{MARK}?\z" if self.marked else escape
+        if name in "AB":
+            return escape
+        if name in "wds":
+            return self._atom(f"[{_CLASSES[name]}]")
+        if name in "WDS":
+            return self._atom(f"[^{_CLASSES[name.lower()]}{self._unmarked}]")
+        if name == "P" and self.marked:
+            return self._atom(f"[^\\p{escape[2:]}{MARK}]")
+        return self._atom(escape)
+
+    @property
+    def _unmarked(self) -> str:
+        return MARK if self.marked else ""
+
+    def _class(self, at: int) -> tuple[str, int]:
+        at, out = at + 1, "["
+        if self.pattern.startswith("^", at):
+            at, out = at + 1, f"[^{self._unmarked}"
+        if self.pattern[at : at + 1] in ("]", "-"):
+            at, out = at + 1, out + "\\" + self.pattern[at]
+        for piece in self._members(at):
+            at += len(piece)
+            if piece == "]":
+                return self._atom(out + "]"), at
+            out += self._member(piece)
+        return out, at  # never closed: RE2 says so
+
+    def _members(self, at: int) -> Iterator[str]:
+        while at < len(self.pattern):
+            match = _ESCAPE.match(self.pattern, at) or _POSIX.match(self.pattern, at)
+            piece = match[0] if match else self.pattern[at]
+            yield piece
+            at += len(piece)
+
+    @staticmethod
+    def _member(piece: str) -> str:
+        if len(piece) == 2 and piece[0] == "\\":
+            if piece[1] in "WDS":
+                return _outside(piece[1])
+            return _CLASSES.get(piece[1], piece)
+        return piece
+
+
+class Pattern:
+    """A compiled pattern. ``search`` and ``fullmatch`` never raise, whatever the text."""
+
+    __slots__ = ("_full", "_marked", "_plain", "names", "source")
+
+    def __init__(self, source: str, *, dot_all: bool = False, exact_case: bool = False, multi_line: bool = False) -> None:
+        """
+        Raises:
+            ValueError: RE2 refuses it; the message says why, for people.
+        """
+        if source != encodable(source):
+            raise ValueError("a regex has to be Unicode text")
+        self.source = source
+        prefix = "(?" + "i" * (not exact_case) + "s" * dot_all + "m" * multi_line + ")"
+        prefix = "" if prefix == "(?)" else prefix
+        walk = _Translation(source, dot_all=dot_all, marked=False)
+        self._plain = _compile(prefix + walk.result(), source)
+        self._marked = None
+        if walk.boundary:
+            marked = _Translation(source, dot_all=dot_all, marked=True).result()
+            self._marked = _compile(prefix + marked, source)
+        self.names = frozenset(self._plain.groupindex)
+
+    def search(self, text: str) -> Found | None:
+        """The leftmost match."""
+        if text.isascii():
+            match = self._plain.search(text)
+        elif self._marked is None:
+            match = self._plain.search(encodable(text))
+        else:
+            match = self._marked.search(_mark(encodable(text)))
+        return Found(match) if match else None
+
+    def fullmatch(self, text: str) -> bool:
+        return self._plain.fullmatch(text if text.isascii() else encodable(text)) is not None
+
+
+class Found:
+    """Where a pattern matched."""
+
+    __slots__ = ("_match",)
+
+    def __init__(self, match: re2._Match) -> None:
+        self._match = match
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The named groups that took part."""
+        return {name: _unmark(text) for name, text in self._match.groupdict().items() if text is not None}
+
+    @property
+    def first(self) -> str | None:
+        """The first group; without groups the whole match. None where the group took no part."""
+        text = self._match.group(1) if self._match.groups() else self._match.group()
+        return None if text is None else _unmark(text)
+
+    @property
+    def whole(self) -> str:
+        return _unmark(self._match.group())
+
+
+def glob(pattern: str) -> Pattern:
+    """``*`` any characters, ``?`` one, ``[…]`` one of these; for ``fullmatch``, ignoring case.
+
+    Raises:
+        ValueError: a ``[`` whose content is no class.
+    """
+    out, at = [], 0
+    while at < len(pattern):
+        closing = pattern.find("]", at + 2) if pattern[at] == "[" else -1
+        if closing > 0:
+            inner = pattern[at + 1 : closing].replace("\\", "\\\\").replace("[", "\\[")
+            out.append("[" + re.sub("^!", "^", inner) + "]")
+            at = closing
+        else:
+            out.append({"*": ".*", "?": "."}.get(pattern[at]) or re2.escape(pattern[at]))
+        at += 1
+    return Pattern("".join(out), dot_all=True)
+
+
+def encodable(text: str) -> str:
+    """The same text where it is UTF-8, else with what is not (lone surrogates) as question marks."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+@functools.cache
+def _words() -> re.Pattern[str]:
+    """Runs of word characters. A single class cannot backtrack, so that the standard library's ``re`` is safe, and it is faster."""
+    marks = (chr(code) for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)))
+    combining = "".join(char for char in marks if unicodedata.category(char)[0] == "M")
+    return re.compile(rf"[\w{combining}]+")
+
+
+@functools.lru_cache(maxsize=2)  # one subject, one body: the rules after the first need not do it again
+def _mark(text: str) -> str:
+    return _words().sub(rf"{MARK}\g<0>{MARK}", text.replace(MARK, " "))
+
+
+def _unmark(text: str) -> str:
+    return text.replace(MARK, "")
+
+
+def _compile(translated: str, source: str) -> re2._Regexp:
+    try:
+        return re2.compile(translated, _options())
+    except re2.error as error:
+        raise ValueError(_reason(source, error)) from None
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
+def _reason(source: str, error: re2.error) -> str:
+    """What RE2 says of the pattern as the admin wrote it, in the words of its documentation."""
+    try:
+        re2.compile(source, _options())
+    except re2.error as own:
+        error = own
+    detail = error.args[0] if error.args else ""
+    message = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+    if look := _LOOKAROUND.search(message + source if "perl operator" in message else ""):
+        return f"RE2 has no lookahead or lookbehind: (?{look[1]}"
+    if re.search(r"invalid escape sequence: \\[1-9]", message):
+        return f"RE2 has no backreferences: {message.rpartition(' ')[2]}"
+    if "bad repetition operator" in message:
+        return f"RE2 has no possessive or double repetition: {message.rpartition(' ')[2]}"
+    return f"RE2 refuses this regex: {message or 'it is too large'}"

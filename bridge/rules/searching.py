@@ -1,0 +1,29 @@
+"""What ``extract`` looks for in a text: a regex, whose first group is the value (without groups the whole match), or all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.rules import nested
+from bridge.rules.text import Regex
+
+
+class Search(nested.Parsed):
+    """``/temp=([-\\d.]+)/``; ``true`` takes the whole text."""
+
+    def __init__(self, written: Any) -> None:
+        if not (written is True or (isinstance(written, str) and written.startswith("/"))):
+            raise ValueError("write a regex between slashes, such as '/temp=([-\\d.]+)/', or true for all of it")
+        self._regex = Regex(written) if isinstance(written, str) else None
+        self.wanted = self._regex.wanted if self._regex else "all of it"
+
+    def find(self, text: str) -> str | None:
+        """The value, or None where there is none."""
+        if self._regex is None:
+            return text.strip() or None
+        found = self._regex.pattern.search(text)
+        return found.first if found else None
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "pattern": "^/"}, {"const": True}], "examples": [r"/temp=([-\d.]+)/"]}

@@ -1,0 +1,184 @@
+"""One entry under ``rules:``, as the admin writes it.
+
+The shape is checked here, and everything that can be told from one value (a regex that RE2 refuses, a duration); what needs to know the
+rest of the configuration (sinks, mailboxes, names of values) is ``verify``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import pydantic
+
+from bridge import plugins, rules, schema
+from bridge.rules import flags
+from bridge.rules.sources import Extract, ValueName
+
+RETRY_FOR_S = 86_400.0
+GROUPS = ("any", "all", "not")
+_PLANNED_EVENTS = frozenset(("flagged", "unflagged", "seen", "gone", "count"))
+
+
+class Conditions(schema.Model):
+    """All keys have to hold. The keys are the files in ``conditions/``, and ``any``, ``all``, ``not``."""
+
+    planned: ClassVar[frozenset[str]] = frozenset(
+        ("attachment", "forwarded", "calendar", "data", "hours", "days", "max_age", "since", "auth", "totp", "hmac", "repeated")
+    )
+    _written: tuple[str, ...] = ()  # the keys, in the order of the file
+
+    @pydantic.model_validator(mode="wrap")
+    @classmethod
+    def _keep_order(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
+        made = handler(data)
+        if isinstance(data, Mapping):
+            made._written = tuple(data)
+        return made
+
+    def items(self) -> list[tuple[str, Any]]:
+        """(key, setting) of everything that is written, in the order of the file."""
+        order = {key: at for at, key in enumerate(self._written)}
+        return sorted(((key, getattr(self, key)) for key in self.model_fields_set), key=lambda item: order.get(item[0], 0))
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _not_empty(value: Any) -> Any:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _no_template(value: Any) -> Any:
+    if isinstance(value, str) and "{{" in value:
+        raise ValueError("a template here is not yet supported; write a duration like 5m")
+    return value
+
+
+def _when() -> type[Conditions]:
+    """``When`` with a key for every condition that there is. A key that is left out is None; written, it cannot be."""
+    fields: dict[str, Any] = {}
+    for name in plugins.names("conditions"):
+        plugin: rules.ConditionPlugin = plugins.find("conditions", name)
+        fields[name] = (plugin.setting, pydantic.Field(None, description=plugin.summary))
+    for name in ("any", "all"):
+        fields[name] = (Annotated[tuple["When", ...], pydantic.AfterValidator(_not_empty)], pydantic.Field(None))
+    fields["not"] = ("When", pydantic.Field(None))
+    made = pydantic.create_model("When", __base__=Conditions, __doc__=Conditions.__doc__, **fields)
+    made.model_rebuild(_types_namespace={"When": made})
+    return made
+
+
+When = _when()
+_Duration = Annotated[schema.Duration, pydantic.BeforeValidator(_no_template)]
+_Name = Annotated[str, pydantic.Field(min_length=1)]
+_Names = Annotated[tuple[_Name, ...], pydantic.AfterValidator(_not_empty), pydantic.BeforeValidator(_listed)]
+_Flags = Annotated[tuple[Annotated[str, pydantic.AfterValidator(flags.checked)], ...], pydantic.BeforeValidator(_listed)]
+
+
+class Reset(schema.Model):
+    """What is sent to the same target some time after the delivery was acknowledged."""
+
+    after: _Duration = pydantic.Field(description="Counts from the acknowledgement of what it resets.")
+    payload: Any = pydantic.Field(None, description="A value whose strings are templates.")
+
+
+class Action(schema.Model):
+    """One entry under ``then:``: the keys common to all sinks. Every other key is the sink's own (``own``)."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+    planned: ClassVar[frozenset[str]] = frozenset(("home_assistant",))
+
+    sink: _Name = pydantic.Field(description="The name of a sink.")
+    payload: Any = pydantic.Field(None, description="A value whose strings are templates. Default: the values that the rule has found.")
+    as_: str | None = pydantic.Field(None, alias="as", description="The encoding. Default: json for a map or list, else text.")
+    keys: Annotated[dict[str, pydantic.StrictInt], pydantic.AfterValidator(_not_empty)] = pydantic.Field(
+        {}, description="Integer keys for CBOR.", validate_default=False
+    )
+    max_bytes: Annotated[schema.Size, pydantic.Field(ge=1)] | None = pydantic.Field(None, description="The most that the target takes.")
+    too_big: Literal["truncate", "drop", "fail"] = pydantic.Field("fail", description="What becomes of a payload above max_bytes.")
+    delay: _Duration | None = pydantic.Field(None, description="Counts from the match.")
+    expires: _Duration | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
+    reset: Reset | None = None
+    retry_for: schema.Duration = pydantic.Field(RETRY_FOR_S, description="Default: 1d. After that a delivery is dead.")
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The sink's own keys, as written."""
+        return dict(self.model_extra or {})
+
+    @property
+    def has_payload(self) -> bool:
+        return "payload" in self.model_fields_set
+
+
+class Aftermath(schema.Model):
+    """What becomes of the mail itself."""
+
+    planned: ClassVar[frozenset[str]] = frozenset(("reply",))
+
+    seen: pydantic.StrictBool = False
+    flag: _Flags = ()
+    copy_: Annotated[tuple[_Name, ...], pydantic.BeforeValidator(_listed)] = pydantic.Field((), alias="copy")
+    move: _Name | None = None
+    delete: pydantic.StrictBool = False
+
+    @pydantic.model_validator(mode="after")
+    def _leaves_once(self) -> Self:
+        if self.move is not None and self.delete:
+            raise ValueError("a mail is either moved or deleted")
+        return self
+
+    @property
+    def changes(self) -> tuple[rules.Change, ...]:
+        """Flags first, then copies, then the move or the delete."""
+        return (
+            *([rules.Change(op="seen")] if self.seen else []),
+            *(rules.Change(op="flag", argument=flags.wire(name)) for name in self.flag),
+            *(rules.Change(op="copy", argument=folder) for folder in self.copy_),
+            *([rules.Change(op="move", argument=self.move)] if self.move is not None else []),
+            *([rules.Change(op="delete")] if self.delete else []),
+        )
+
+
+def _event(value: Any) -> Any:
+    if isinstance(value, str) and value in _PLANNED_EVENTS:
+        raise ValueError("not yet supported")
+    return value
+
+
+def _actions(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
+    """A single map is a list of one."""
+    return (Action.model_validate(value),) if isinstance(value, Mapping) else handler(value)
+
+
+class Rule(schema.Model):
+    """What happens when a mail like this arrives."""
+
+    planned: ClassVar[frozenset[str]] = frozenset(("throttle", "risk", "tests"))
+    _single: bool = False  # `then` is written as a map, not as a list of them
+
+    name: str = pydantic.Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    mailboxes: _Names | None = pydantic.Field(None, description="Default: all.")
+    event: Annotated[Literal["new"], pydantic.BeforeValidator(_event)] = "new"
+    when: When = pydantic.Field(default_factory=lambda: When())  # type: ignore[valid-type]  # made above, from the files
+    extract: dict[ValueName, Extract] = pydantic.Field({}, description="Values taken from the mail.")
+    then: Annotated[tuple[Action, ...], pydantic.WrapValidator(_actions)] = pydantic.Field((), description="What is sent.")
+    after: Aftermath = pydantic.Field(Aftermath(), description="When all deliveries are acknowledged.")
+    failed: Aftermath = pydantic.Field(Aftermath(), description="When a delivery is dead or expired.")
+    stop: pydantic.StrictBool = pydantic.Field(default=False, description="No later rule looks at this mail.")
+    enabled: pydantic.StrictBool = True
+
+    @pydantic.model_validator(mode="wrap")
+    @classmethod
+    def _keep_shape(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
+        made = handler(data)
+        made._single = isinstance(data, Mapping) and isinstance(data.get("then"), Mapping)
+        return made
+
+    def place(self, action: int) -> tuple[str | int, ...]:
+        """Where an action is written, from the rule."""
+        return ("then",) if self._single else ("then", action)

@@ -1,0 +1,258 @@
+"""Strings with ``{{ … }}``: checked at load, rendered for each mail. The one place that knows minijinja.
+
+A ``Template`` is the admin's; the values are the mail's, and nothing of them is ever read as a template. A string that is exactly one
+``{{ … }}`` keeps its value's type. A value that is not there is an error, never an empty string.
+
+``Segments`` is a topic or a path: split at the ``/`` written in the rule, each segment rendered, then cleaned whole, so that no mail gets out
+of its segment.
+
+    syntax: https://docs.rs/minijinja/latest/minijinja/syntax/
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import minijinja
+
+from bridge import errors
+from bridge.rules import filters
+
+FUEL = 1_000_000  # instructions a render; a template with a loop over a mail's attachments needs some hundred
+_OPENING = re.compile(r"\{[{%#]")
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+_INSIDE = re.compile(rf"{_QUOTED}|%\}}|[{{}}]", re.DOTALL)
+_USES = re.compile(rf"{_QUOTED}|(\||\bis\b(?:\s+not\b)?)\s*([A-Za-z_]\w*)")
+_TOJSON = re.compile(r"\|\s*tojson\s*(?:\(.*\)\s*)?$", re.DOTALL)
+_QUOTED_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+Kind = Literal["text", "{{", "{%", "{#"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of plain text, or one tag with its braces."""
+
+    kind: Kind
+    text: str
+
+    @property
+    def inner(self) -> str:
+        """What stands between a tag's braces, without the marks that eat white space."""
+        return self.text[2:-2].removeprefix("-").removeprefix("+").removesuffix("-").removesuffix("+")
+
+
+def pieces(source: str) -> Iterator[Piece]:
+    """A template cut into text and tags. A tag that is never closed is one piece to the end."""
+    at = 0
+    while opening := _OPENING.search(source, at):
+        if opening.start() > at:
+            yield Piece("text", source[at : opening.start()])
+        kind: Kind = opening[0]  # type: ignore[assignment]  # the pattern has no others
+        end = _end(source, kind, opening.end())
+        yield Piece(kind, source[opening.start() : end])
+        at = end
+    if at < len(source):
+        yield Piece("text", source[at:])
+
+
+def _end(source: str, kind: Kind, at: int) -> int:
+    """Behind the tag that was opened before ``at``: braces within it have to be closed first, and quoted ones do not count."""
+    if kind == "{#":
+        return source.find("#}", at) + 2 if "#}" in source[at:] else len(source)
+    depth = 0
+    while match := _INSIDE.search(source, at):
+        at = match.end()
+        if match[0] == "{":
+            depth += 1
+        elif match[0] == "}" and kind == "{{" and not depth and source.startswith("}", at):
+            return at + 1
+        elif match[0] == "}":
+            depth = max(0, depth - 1)
+        elif match[0] == "%}" and kind == "{%":
+            return at
+        elif match[0] == "%}":
+            at -= 1  # a brace behind a remainder sign
+    return len(source)
+
+
+@functools.cache
+def _engine() -> minijinja.Environment:
+    """One for all templates; nothing is ever added to it, so that it is no state."""
+    return minijinja.Environment(undefined_behavior="strict", fuel=FUEL, filters=filters.FILTERS, keep_trailing_newline=True)
+
+
+@functools.cache
+def functions() -> frozenset[str]:
+    """What every template can call without a value of that name."""
+    return frozenset({*_engine().globals, "loop", "true", "false", "none", "True", "False", "None"})
+
+
+def names(source: str) -> frozenset[str]:
+    """The values that a template mentions, as far down as it is plain to see: ``place``, ``mail.text``, ``mail``.
+
+    Raises:
+        ValueError: it does not parse; the message says where.
+    """
+    try:
+        found = _engine().undeclared_variables_in_str(source, True)
+    except minijinja.TemplateError as error:
+        line = f" (line {error.line})" if error.line and error.line > 1 else ""
+        raise ValueError(f"the template does not parse: {error.detail or error.message}{line}") from None
+    return frozenset(found) - functions()
+
+
+def unknown_uses(source: str) -> Iterator[str]:
+    """``filter "uper"`` or ``test "eevn"`` for each that the engine does not have."""
+    for piece in pieces(source):
+        for use in _USES.finditer(piece.inner) if piece.kind in ("{{", "{%") else ():
+            if use[2] and not _has(use[1] == "|", use[2]):
+                yield f"{'filter' if use[1] == '|' else 'test'} {use[2]!r}"
+
+
+def _has(is_filter: bool, name: str) -> bool:
+    if name == "not":
+        return True
+    try:
+        _engine().eval_expr(f"x|{name}" if is_filter else f"x is {name}", x="")
+    except minijinja.TemplateError as error:
+        return error.kind not in ("UnknownFilter", "UnknownTest", "SyntaxError")
+    except Exception:  # noqa: BLE001 — a filter that is there has complained about its argument
+        return True
+    return True
+
+
+class Template:
+    """One string of a rule."""
+
+    __slots__ = ("_expression", "is_literal", "names", "source")
+
+    def __init__(self, source: str) -> None:
+        """
+        Raises:
+            ValueError: it does not parse.
+        """
+        self.source = source
+        parts = list(pieces(source))
+        self.is_literal = all(part.kind == "text" for part in parts)
+        self.names = frozenset[str]() if self.is_literal else names(source)
+        self._expression = parts[0].inner if len(parts) == 1 and parts[0].kind == "{{" else None
+
+    def render(self, values: Mapping[str, Any]) -> Any:
+        """The native value where the string is exactly one ``{{ … }}``, else a string.
+
+        Raises:
+            errors.RuleError: a value is missing, or a filter cannot take it.
+        """
+        if self.is_literal:
+            return self.source
+        return evaluate(self._expression, values) if self._expression is not None else self.text(values)
+
+    def text(self, values: Mapping[str, Any]) -> str:
+        """Always a string.
+
+        Raises:
+            errors.RuleError: as ``render``.
+        """
+        return self.source if self.is_literal else _run(_engine().render_str, self.source, values)
+
+
+def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
+    """An expression's native value.
+
+    Raises:
+        errors.RuleError: a value is missing, or a filter cannot take it.
+    """
+    value = _run(_engine().eval_expr, expression, values)
+    if value is None and not _run(_engine().eval_expr, f"({expression}) is defined", values):
+        raise errors.RuleError(f'there is no value "{expression.strip()}"')
+    return value
+
+
+def _run(call: Callable[..., Any], source: str, values: Mapping[str, Any]) -> Any:
+    try:
+        return call(source, **values)
+    except minijinja.TemplateError as error:
+        raise errors.RuleError(_reason(error)) from None
+    except Exception as error:  # a filter raises what it likes
+        raise errors.RuleError(f"a filter cannot take its value: {error}") from None
+
+
+def _reason(error: minijinja.TemplateError) -> str:
+    """In plain words, and never with the values of a mail."""
+    if error.kind == "UndefinedError":
+        return 'there is no value "{}"'.format((error.detail or "").removesuffix(" is undefined").strip("`") or "of that name")
+    return f"template: {error.detail or error.message}"
+
+
+class Segments:
+    """A topic or a path."""
+
+    __slots__ = ("_literal", "_parts", "names", "source")
+
+    def __init__(self, source: str, *, path: bool = False) -> None:
+        """With ``path`` one leading ``/`` is taken off: ``/light`` is the path of one segment.
+
+        Raises:
+            ValueError: a segment does not parse by itself.
+        """
+        self.source = source
+        written = source.removeprefix("/") if path else source
+        self._parts = [Template(segment) for segment in _split(written)] if written else []
+        self.names = frozenset[str]().union(*(part.names for part in self._parts))
+        whole = all(part.is_literal for part in self._parts)
+        self._literal = tuple(clean(part.source) for part in self._parts) if whole else None
+
+    def render(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """The segments, clean; none for an empty path.
+
+        Raises:
+            errors.RuleError: as ``Template.render``.
+        """
+        return self._literal if self._literal is not None else tuple(clean(part.text(values)) for part in self._parts)
+
+
+def _split(source: str) -> list[str]:
+    """At each ``/`` that does not stand within a tag."""
+    segments = [""]
+    for piece in pieces(source):
+        first, *others = piece.text.split("/") if piece.kind == "text" else [piece.text]
+        segments[-1] += first
+        segments += others
+    return segments
+
+
+def clean(segment: str) -> str:
+    """A segment that stays one, whatever was rendered into it."""
+    segment = _UNSAFE.sub("_", segment)
+    if segment.startswith("$"):
+        segment = "_" + segment[1:]
+    return "_" if segment in ("", ".", "..") else segment
+
+
+def bare_json(source: str) -> bool:
+    """Whether a string looks like JSON and has a value in it that stands bare: neither in quotes nor put there by ``tojson``."""
+    parts = [part for part in pieces(source) if part.kind in ("text", "{{")]
+    written = "".join("0" if part.kind == "{{" else part.text for part in parts)
+    if written.lstrip()[:1] not in ("{", "[") or not _is_json(written):
+        return False
+    before = ""
+    for part in parts:
+        if part.kind == "{{" and not _QUOTED_TEXT.sub("", before).count('"') and not _TOJSON.search(part.inner):
+            return True
+        before += "0" if part.kind == "{{" else part.text
+    return False
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import structlog
-from rich.console import Console
 
 EXTRA = {"pymap", "pysasl", "proxyprotocol", "amqtt"}  # what the extra `demo` brings
 
@@ -21,10 +20,12 @@ EXTRA = {"pymap", "pysasl", "proxyprotocol", "amqtt"}  # what the extra `demo` b
 def command(ctx: click.Context, *, once: bool) -> None:
     """See it happen: everything on this machine, with sample mails.
 
-    A mail server, a broker, a CoAP lamp and a text display run on this machine, and sample mails arrive. The bridge between
-    them is the one that `mailwire run` runs. Nothing is kept, and nothing leaves this machine.
+    A mail server, a broker, a CoAP lamp and a text display run on this machine, and sample mails arrive. The bridge
+    between them is the one that `mailwire run` runs. Nothing is kept, and nothing leaves this machine.
     """
     try:
+        from rich.console import Console
+
         from bridge.demo import screen, stage
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in EXTRA:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import pydantic
 
-from bridge import schema
-from bridge.config import spelling, yaml
+from bridge import schema, spelling
+from bridge.config import yaml
 
 _NOUNS = {
     "string_type": "a text",
@@ -74,6 +74,11 @@ def problems(
     found = [_Words(data, now, root).problem(one) for one in _settle(errors, 0)]
     meant = {(*one.path[:-1], _meant(one.message)) for one in found if one.at == "key"}
     return [one for one in found if not (one.message == "missing" and one.path in meant)]
+
+
+def about(message: str) -> Literal["key", "value"]:
+    """Whether a message is about the key itself."""
+    return "key" if message.startswith(("unknown key", "not yet supported")) else "value"
 
 
 def lookup(data: Any, path: yaml.Path) -> Any:
@@ -185,7 +190,7 @@ class _Words:
         if error.kind == "extra_forbidden":
             return Problem(path=error.path, message=self._unknown(error), at="key")
         message = self._message(error)
-        return Problem(path=error.path, message=message, at="key" if error.key else "value")
+        return Problem(path=error.path, message=message, at="key" if error.key else about(message))
 
     def _unknown(self, error: _Error) -> str:
         *parent, key = error.path

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pydantic
 
-from bridge import errors, plugins, schema
-from bridge.config import faults, references, spelling, yaml
+from bridge import errors, plugins, schema, spelling
+from bridge.config import faults, references, yaml
 from bridge.config.faults import Problem
 from bridge.config.places import Places
 from bridge.config.settings import Settings
@@ -101,11 +101,7 @@ def _meaning(
         rule = settings.rules[n] if settings else Rule.model_validate(entry)
         for path, message in verify.faults(rule, sinks=usable, mailboxes=mailboxes):
             if faults.lookup(entry, path) not in types.keys() - usable.keys():  # else the sink itself is the fault
-                yield Problem(path=("rules", n, *path), message=message, at=_where(message))
-
-
-def _where(message: str) -> Literal["key", "value"]:
-    return "key" if message.startswith(("unknown key", "not yet supported")) else "value"
+                yield Problem(path=("rules", n, *path), message=message, at=faults.about(message))
 
 
 def _same_names(rules: list[Any], places: Places) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bridge import errors
 from bridge.config import yaml
-from bridge.config.spelling import did_you_mean
+from bridge.spelling import did_you_mean
 
 FILE_BYTES = 64_000_000
 SECRETS = "secrets.yaml"

@@ -15,8 +15,7 @@ import pydantic
 import pydantic_core
 import pydantic_settings
 
-from bridge import plugins, schema, sinks
-from bridge.config import spelling
+from bridge import plugins, schema, sinks, spelling
 from bridge.rules.settings import Rule
 from bridge.sources.settings import Mailbox
 

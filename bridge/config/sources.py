@@ -15,8 +15,8 @@ from typing import Any
 import pydantic_settings
 from pydantic.fields import FieldInfo
 
-from bridge import errors, schema
-from bridge.config import faults, references, spelling, yaml
+from bridge import errors, schema, spelling
+from bridge.config import faults, references, yaml
 from bridge.config.settings import ENV_PREFIX, Settings
 
 SECRET_FOLDERS = (Path("/run/secrets"),)  # beside systemd's $CREDENTIALS_DIRECTORY

@@ -74,7 +74,7 @@ class Node:
         return key, node
 
 
-class WrongTag(Exception):  # noqa: N818 — it is a message on its way to a fault
+class WrongTag(Exception):
     """A tag's handler cannot give a value; the text says why."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.config import spelling
+from bridge import spelling
 
 WORDS = ("subject", "from", "to", "cc", "body", "header", "password", "password_file", "max_bytes", "sink", "as", "if")
 

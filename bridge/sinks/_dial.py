@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -82,7 +83,11 @@ async def _connect(sock: socket.socket, address: Any, host: str, tls: ssl.SSLCon
         if tls is None:
             return sock
         sock = tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-        await _handshake(sock)
+        try:
+            await _handshake(sock)
+        except ConnectionError as error:
+            text = "it closed the connection in the TLS handshake; is that the port for TLS?"
+            raise OSError(errno.EPROTO, text) from error
     except BaseException:  # also when cancelled: nobody else knows this socket
         sock.close()
         raise
@@ -122,10 +127,12 @@ def why_not(error: BaseException) -> str:
             return "this is no host name"
         case ConnectionRefusedError():
             return "nothing listens there"
+        case ConnectionError():
+            return "it closed the connection"
         case TimeoutError():
             return "it does not answer"
         case OSError(strerror=str(text)):
-            return text.lower()
+            return text[0].lower() + text[1:]
     return "the connection failed"
 
 

@@ -1,0 +1,120 @@
+"""The IMAP source: one mailbox, one connection a folder, no thread and no more than a socket for one that is idle.
+
+client.py    one connection; the one file that knows the library's insides
+wire.py      its socket: octets counted, every answer under a deadline, readable without blocking
+frames.py    octets → responses, however they were cut
+response.py  responses → values
+tls.py       verified, with errors that say what to do
+hub.py       waits for all idle connections in the event loop; one probe at a time to a host that fails
+account.py   what a mailbox's folders share: login, worker threads
+session.py   an open folder's connection: asking, IDLE, polling
+fetch.py     UIDs → mails; the one that is to blame is found by halving
+folder.py    catching up behind the cursor, in pieces
+arrival.py   how far was I: first sight, cursor, UIDVALIDITY changed
+watcher.py   one folder's life, with reconnecting
+backoff.py   how long to wait
+changes.py   seen, flag, copy, move, delete
+commands.py  the connection for those
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Self
+
+import structlog
+
+from bridge.delivery import MailChange, Receipt
+from bridge.mail import Mail
+from bridge.sources import Batch, FolderState, Memory, Wants
+from bridge.sources import settings as settings_
+from bridge.sources.imap import account as account_
+from bridge.sources.imap import commands, hub, watcher
+
+log = structlog.get_logger()
+
+_WAITING = 2  # batches handed on and not asked for yet; more wait at the server
+
+
+class ImapSource:
+    """Watches the folders of one mailbox; see ``bridge.sources.Source``.
+
+    ``wants`` may be replaced at any time, and holds from the next mail on. ``pool`` runs what blocks; a mailbox uses at most one thread a
+    folder and one for changes, and none while it is idle. ``hub`` is shared by all sources of an event loop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: settings_.Mailbox,
+        *,
+        memory: Memory,
+        wants: Wants,
+        pool: concurrent.futures.Executor,
+        hub: hub.Hub | None = None,
+    ) -> None:
+        self.name = name
+        self.wants = wants
+        self._settings = settings
+        self._memory = memory
+        self._pool = pool
+        self._hub = hub
+        self._tasks: list[asyncio.Task[None]] = []
+        self._watchers: list[watcher.Watcher] = []
+        self._commands: commands.Commands | None = None
+        self._queue: asyncio.Queue[Batch | None] = asyncio.Queue(_WAITING)
+        self._closed = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        account = account_.Account(self.name, self._settings, pool=self._pool, hub=self._hub or hub.Hub())
+        self._commands = commands.Commands(account)
+        for folder in self._settings.folders:
+            watching = watcher.Watcher(account, folder, memory=self._memory, wants=self._wanted, hand_on=self._hand_on)
+            self._watchers.append(watching)
+            self._tasks.append(asyncio.create_task(watching.run(), name=f"watch {self.name}/{folder}"))
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._closed.set()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._commands is not None:
+            self._commands.close()
+
+    def _wanted(self, mail: Mail) -> Mapping[str, int]:
+        return self.wants(mail)
+
+    async def _hand_on(self, batch: Batch) -> None:
+        await self._queue.put(batch)
+        if self._memory.careful:
+            await self._queue.join()  # until it is committed: the next mail must not be under way beside it
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Every new mail, for ever; ends when the source is closed. One consumer."""
+        closed = asyncio.create_task(self._closed.wait())
+        try:
+            while not self._closed.is_set():
+                batch = asyncio.ensure_future(self._queue.get())
+                await asyncio.wait({batch, closed}, return_when=asyncio.FIRST_COMPLETED)
+                if not batch.done():
+                    batch.cancel()
+                    return
+                yield batch.result()
+                self._queue.task_done()  # who asks for the next one has committed this one
+        finally:
+            closed.cancel()
+
+    async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
+        """Carries out changes of this mailbox, in order; see ``bridge.sources.Source.change``."""
+        if self._commands is None:
+            raise RuntimeError("the source is not open")
+        return await self._commands.change(changes)
+
+    def states(self) -> Sequence[FolderState]:
+        return [watching.state() for watching in self._watchers]

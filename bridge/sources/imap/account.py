@@ -1,0 +1,85 @@
+"""What the folders of one mailbox share: credentials, the worker threads, and what was learned about the server."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Literal, ParamSpec, TypeVar
+
+import structlog
+
+from bridge import errors
+from bridge.sources import settings as settings_
+from bridge.sources.imap import client, hub
+
+log = structlog.get_logger()
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Account:
+    """Connects, one folder after the other, so that a wrong password is tried once and not once a folder."""
+
+    def __init__(
+        self, name: str, settings: settings_.Mailbox, *, pool: concurrent.futures.Executor, hub: hub.Hub
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.hub = hub
+        self.pipelining: Literal["untried", "proven", "off"] = "untried"
+        self._pool = pool
+        self._turn = asyncio.Lock()
+        self._refusal = ""
+        self._refused_until = 0.0
+
+    async def connect(self) -> client.Connection:
+        """A new connection, logged in.
+
+        Raises:
+            errors.LoginRefused: the server does not accept the credentials, or did not a short while ago.
+            errors.Disconnected: the server cannot be reached.
+            errors.SourceError: it cannot be talked to as configured.
+        """
+        async with self._turn:
+            if asyncio.get_running_loop().time() < self._refused_until:
+                raise errors.LoginRefused(self._refusal)
+            connection = client.Connection(self.settings)
+            try:
+                async with self.hub.door(self.settings.address):
+                    await self.work(connection, connection.open)
+            except errors.LoginRefused as error:
+                self._remember(error)
+                raise
+            return connection
+
+    def _remember(self, refusal: errors.LoginRefused) -> None:
+        self._refusal = str(refusal)
+        self._refused_until = asyncio.get_running_loop().time() + self.settings.retry_refused
+        log.error(
+            "the mail server refuses the login",
+            mailbox=self.name,
+            user=self.settings.user,
+            reason=self._refusal,
+            next_try_s=self.settings.retry_refused,
+        )
+
+    async def work(
+        self, connection: client.Connection, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Runs what blocks on this connection in a worker thread. When cancelled, the connection is aborted, and the thread
+        has let go of it before this returns."""
+        job = self._pool.submit(functools.partial(function, *args, **kwargs))
+        result = asyncio.wrap_future(job)
+        try:
+            return await asyncio.shield(result)
+        except asyncio.CancelledError:
+            if not job.cancel():
+                connection.abort()
+                await asyncio.wait([result])
+                with contextlib.suppress(Exception):
+                    result.result()
+            connection.close()
+            raise

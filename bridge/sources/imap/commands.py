@@ -1,0 +1,77 @@
+"""The connection that changes mails: made when the first change comes, kept a while for the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from bridge import errors
+from bridge.delivery import MailChange, Receipt
+from bridge.sources.imap import account as account_
+from bridge.sources.imap import changes as changes_
+from bridge.sources.imap import client
+
+KEPT_S = 60.0  # after the last change
+_FRESH_S = 5.0  # after that it is asked whether it is still there, before anything is done on it
+
+Result = Receipt | Exception
+
+
+class Commands:
+    """One a mailbox: a change never disturbs a folder's own connection, which is in IDLE and read-only."""
+
+    def __init__(self, account: account_.Account) -> None:
+        self._account = account
+        self._turn = asyncio.Lock()
+        self._connection: client.Connection | None = None
+        self._used = 0.0
+        self._expiry: asyncio.TimerHandle | None = None
+
+    async def change(self, changes: Sequence[MailChange]) -> list[Result]:
+        """One result a change, in order: a receipt, ``errors.Retryable`` or ``errors.Permanent``."""
+        async with self._turn:
+            self._keep()
+            try:
+                return [result for run in changes_.runs(changes) for result in await self._run(run)]
+            finally:
+                self._let_go_later()
+
+    async def _run(self, run: list[MailChange]) -> list[Result]:
+        try:
+            connection = await self._connected()
+            return list(await self._account.work(connection, changes_.carry_out, connection, run))
+        except (errors.Permanent, errors.Retryable) as error:
+            if len(run) == 1:
+                return [error]
+            # One of them may be to blame: each by itself
+            return [result for change in run for result in await self._run([change])]
+        except errors.SourceError as error:
+            self.close()
+            return [errors.Retryable(str(error)) for _ in run]
+
+    async def _connected(self) -> client.Connection:
+        now = asyncio.get_running_loop().time()
+        if self._connection is not None and now - self._used > _FRESH_S:
+            try:
+                await self._account.work(self._connection, self._connection.run, b"NOOP")
+            except errors.Disconnected:
+                self.close()
+        if self._connection is None:
+            self._connection = await self._account.connect()
+        self._used = now
+        return self._connection
+
+    def _keep(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+
+    def _let_go_later(self) -> None:
+        if self._connection is not None:
+            self._expiry = asyncio.get_running_loop().call_later(KEPT_S, self.close)
+
+    def close(self) -> None:
+        self._keep()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

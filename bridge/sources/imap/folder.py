@@ -1,0 +1,168 @@
+"""An open folder: fetching what is behind the cursor, in pieces, and handing it on."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import structlog
+
+from bridge import errors
+from bridge.mail import Place
+from bridge.sources import Batch, Cursor, Lost, Memory, Wants
+from bridge.sources.imap import fetch, session
+
+log = structlog.get_logger()
+
+STRIKES = 3  # a mail that ends the connection, or the process, so often is given up
+
+
+@dataclasses.dataclass(kw_only=True)
+class Progress:
+    """What outlives a connection."""
+
+    cursor: Cursor | None = None  # behind what was handed on
+    chunk: int = (
+        fetch.CHUNK
+    )  # mails a command; halved when a connection breaks over one, until it is clear over which mail
+    strikes: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
+    handed: int = 0  # batches
+
+
+class OpenFolder:
+    """One folder, opened on one connection, until that fails."""
+
+    def __init__(
+        self,
+        session: session.Session,
+        *,
+        place: Callable[[int], Place],
+        wants: Wants,
+        memory: Memory,
+        progress: Progress,
+        one_at_a_time: asyncio.Lock,
+        hand_on: Callable[[Batch], Awaitable[None]],
+    ) -> None:
+        self.session = session
+        self.progress = progress
+        self._place = place
+        self._memory = memory
+        self._one_at_a_time = one_at_a_time
+        self._hand_on = hand_on
+        self._fetcher = fetch.Fetcher(session.ask, place=place, wants=wants)
+
+    async def stay(self) -> None:
+        """Waits for the server, or for the time to look without being told, and looks.
+
+        Raises:
+            errors.SourceError: the connection ended, or has to be made anew.
+        """
+        if self.session.connection.news or await self.session.wait():
+            await self._look()
+        else:
+            await self.catch_up(idle=True)
+            self.session.reconciled()
+
+    async def _look(self) -> None:
+        """The server announced mail: fetches what is behind the cursor at once, without asking for its UIDs first."""
+        connection, progress = self.session.connection, self.progress
+        pushed, arrived = connection.pushed, connection.arrived
+        if self._memory.careful or progress.chunk < fetch.CHUNK or arrived > progress.chunk:
+            await self.catch_up(pushed=pushed)
+            return
+        connection.looking()
+        try:
+            found = await self._fetcher.since(self._cursor.uid + 1, idle=True)
+        except errors.Disconnected:
+            progress.chunk //= 2  # if it was over a mail, smaller pieces find out which
+            raise
+        if found is None:
+            await self.catch_up(pushed=pushed)
+        elif uids := [*found.mails, *found.bad]:
+            cursor = dataclasses.replace(self._cursor, uid=max(uids), committed=0.0)
+            await self.hand(self._batch(found, cursor, pushed=pushed))
+
+    @property
+    def _cursor(self) -> Cursor:
+        if self.progress.cursor is None:
+            raise errors.SourceError("the folder's cursor is not known yet")
+        return self.progress.cursor
+
+    async def catch_up(self, *, pushed: float | None = None, idle: bool = False) -> None:
+        """Everything behind the cursor, in pieces."""
+        first = self._cursor.uid + 1
+        self.session.connection.looking()
+        # n:* always has the last mail in it, however low its UID (RFC 9051, section 9, seq-range)
+        uids = [uid for uid in await self.session.search(b"UID %d:*" % first, idle=idle) if uid >= first]
+        uidvalidity = self._cursor.uidvalidity
+        async for batch in self.pieces(uids, uidvalidity, pushed=pushed):
+            await self.hand(batch)
+
+    async def pieces(
+        self, uids: Sequence[int], uidvalidity: int, *, pushed: float | None = None
+    ) -> AsyncIterator[Batch]:
+        """These mails, fetched, each batch with the cursor behind its last mail.
+
+        While ``Memory.careful`` holds they come one by one, and no other folder reads any meanwhile: else a mail that takes the
+        process down would be remembered against the mails that were under way beside it.
+        """
+        at = 0
+        while at < len(uids):
+            careful = self._memory.careful
+            piece = uids[at : at + (1 if careful else self.progress.chunk)]
+            at += len(piece)
+            cursor = self._cursor_at(uidvalidity, piece[-1])
+            async with self._one_at_a_time if careful else contextlib.nullcontext():
+                found = await self._fetched(piece, careful=careful)
+                yield self._batch(found, cursor, pushed=pushed)
+
+    def _cursor_at(self, uidvalidity: int, uid: int) -> Cursor:
+        place = self._place(uid)
+        return Cursor(mailbox=place.mailbox, folder=place.folder, uidvalidity=uidvalidity, uid=uid)
+
+    async def _fetched(self, uids: Sequence[int], *, careful: bool) -> fetch.Found:
+        given_up = await self._given_up(uids, careful=careful)
+        asked = [uid for uid in uids if uid not in given_up]
+        try:
+            found = await self._fetcher.uids(asked) if asked else fetch.Found()
+        except fetch.Withheld as error:
+            self.progress.strikes[error.uid] += 1
+            raise
+        except errors.Disconnected:
+            self.progress.chunk = max(1, len(asked) // 2)
+            self.progress.strikes.update(asked if len(asked) == 1 else ())
+            raise
+        self.progress.chunk = min(fetch.CHUNK, self.progress.chunk * 2)
+        found.bad.update(given_up)
+        return found
+
+    async def _given_up(self, uids: Sequence[int], *, careful: bool) -> dict[int, str]:
+        given_up = {}
+        for uid in uids:
+            if self.progress.strikes[uid] >= STRIKES:
+                given_up[uid] = "the server ends the connection over it, or withholds it"
+            elif careful and await self._memory.attempt(self._place(uid)) >= STRIKES - 1:
+                given_up[uid] = "it took the bridge down three times"
+        return given_up
+
+    def _batch(self, found: fetch.Found, cursor: Cursor, *, pushed: float | None) -> Batch:
+        return Batch(
+            cursor=cursor,
+            mails=tuple(found.mails[uid] for uid in sorted(found.mails)),
+            lost=tuple(Lost(place=self._place(uid), reason=found.bad[uid]) for uid in sorted(found.bad)),
+            pushed=pushed,
+        )
+
+    async def hand(self, batch: Batch) -> None:
+        """Hands a batch on; the cursor in memory moves with it."""
+        for lost in batch.lost:
+            place = lost.place
+            log.warning(
+                "a mail cannot be read", mailbox=place.mailbox, folder=place.folder, uid=place.uid, reason=lost.reason
+            )
+        await self._hand_on(batch)
+        self.progress.cursor = batch.cursor
+        self.progress.handed += 1

@@ -1,0 +1,147 @@
+"""One folder's life: connect, open it, catch up, stay until that fails, back off, and all over."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bridge import errors
+from bridge.mail import Place
+from bridge.sources import Batch, FolderState, Memory, State, Wants
+from bridge.sources.imap import account as account_
+from bridge.sources.imap import arrival, backoff, client, session
+from bridge.sources.imap import folder as folder_
+
+log = structlog.get_logger()
+
+
+class Watcher:
+    """Watches one folder, for ever."""
+
+    def __init__(
+        self,
+        account: account_.Account,
+        folder: str,
+        *,
+        memory: Memory,
+        wants: Wants,
+        hand_on: Callable[[Batch], Awaitable[None]],
+    ) -> None:
+        self._account = account
+        self._folder = folder
+        self._memory = memory
+        self._wants = wants
+        self._hand_on = hand_on
+        self._progress = folder_.Progress()
+        self._connection: client.Connection | None = None
+        self._before = (0, 0)  # octets and round trips of earlier connections
+        self._heard: float | None = None
+        self._state: State = "connecting"
+        self._since = time.time()
+        self._reason = ""
+
+    def state(self) -> FolderState:
+        octets, round_trips = self._spent()
+        return FolderState(
+            mailbox=self._account.name,
+            folder=self._folder,
+            state=self._state,
+            since=self._since,
+            last_heard=(self._connection.heard if self._connection else None) or self._heard,
+            reason=self._reason,
+            bytes_read=octets,
+            round_trips=round_trips,
+        )
+
+    def _spent(self) -> tuple[int, int]:
+        octets, round_trips = self._before
+        if self._connection is not None:
+            octets, round_trips = octets + self._connection.octets, round_trips + self._connection.round_trips
+        return octets, round_trips
+
+    def _become(self, state: State, reason: str = "") -> None:
+        if (state, reason) != (self._state, self._reason):
+            say = log.info if state == "live" else log.warning
+            say("watching a folder", mailbox=self._account.name, folder=self._folder, state=state, reason=reason)
+        if state != self._state:
+            self._since = time.time()
+        self._state, self._reason = state, reason
+
+    async def run(self) -> None:
+        """Never ends, whatever happens; is cancelled."""
+        loop = asyncio.get_running_loop()
+        failures, wait_s = 0, 0.0
+        while True:
+            began, handed = loop.time(), self._progress.handed
+            failure = await self._failure()
+            lasted = loop.time() - began > 2 * wait_s + self._account.settings.timeout
+            failures = 1 if lasted or self._progress.handed > handed else failures + 1
+            wait_s = self._wait_s(failure, failures)
+            await asyncio.sleep(wait_s)
+
+    async def _failure(self) -> Exception:
+        """One connection, and what it ended with."""
+        try:
+            await self._watch()
+        except errors.LoginRefused as error:
+            self._become("refused", str(error))
+            return error
+        except errors.SourceError as error:
+            self._become("retrying", str(error))
+            return error
+        except Exception as error:
+            # A bug of ours must not make the folder deaf: say so, and start over
+            log.exception("watching a folder failed", mailbox=self._account.name, folder=self._folder)
+            self._become("retrying", f"{type(error).__name__}: {error}")
+            return error
+        return errors.Disconnected()
+
+    def _wait_s(self, failure: Exception, failures: int) -> float:
+        settings = self._account.settings
+        if isinstance(failure, errors.LoginRefused):
+            return settings.retry_refused
+        if isinstance(failure, errors.FolderMissing):
+            return settings.retry_max
+        return backoff.wait_s(failures, least_s=settings.retry_min, most_s=settings.retry_max, chance=random.random())
+
+    async def _watch(self) -> None:
+        connection = await self._account.connect()
+        self._connection = connection
+        try:
+            selected = await self._account.work(connection, connection.select, self._folder, read_only=True)
+            opened = self._open(connection, selected.uidvalidity)
+            await self._arrival(opened, selected).settle()
+            self._become("live")
+            while True:
+                await opened.stay()
+        finally:
+            self._before, self._heard, self._connection = self._spent(), connection.heard, None
+            connection.close()
+
+    def _open(self, connection: client.Connection, uidvalidity: int) -> folder_.OpenFolder:
+        def place(uid: int) -> Place:
+            return Place(mailbox=self._account.name, folder=self._folder, uidvalidity=uidvalidity, uid=uid)
+
+        return folder_.OpenFolder(
+            session.Session(self._account, connection),
+            place=place,
+            wants=self._wants,
+            memory=self._memory,
+            progress=self._progress,
+            one_at_a_time=self._account.hub.one_at_a_time,
+            hand_on=self._hand_on,
+        )
+
+    def _arrival(self, opened: folder_.OpenFolder, selected: client.Selected) -> arrival.Arrival:
+        return arrival.Arrival(
+            opened,
+            selected,
+            mailbox=self._account.name,
+            name=self._folder,
+            start=self._account.settings.start,
+            memory=self._memory,
+        )

@@ -17,6 +17,7 @@ import yaml
 
 from bridge import plugins
 from bridge.demo import broker, imap
+from tests import servers
 from tests.acceptance import command
 
 EXAMPLES = sorted(path.parent for path in (command.ROOT / "examples").glob("*/mailwire.yaml"))
@@ -95,7 +96,8 @@ async def test_its_device_shows_what_it_should_and_the_mails_are_marked(example:
             for line in (mails[name] or {}).get("shows", ()):
                 assert line == await said(device)
 
-        await until_seen(account, sum(wanted is not None for wanted in mails.values()))
+        fired = sum(wanted is not None for wanted in mails.values())
+        await servers.until(lambda: marked(account, fired), DEADLINE_S, what="the mails that fired are marked as seen")
         device.terminate()
         assert await device.stdout.read() == b""
 
@@ -108,7 +110,7 @@ async def running_device(example: Path) -> AsyncIterator[tuple[asyncio.subproces
         if sink[1]["type"] == "mqtt":
             port = await stack.enter_async_context(broker.serve())
         else:
-            port = free_udp_port()
+            port = servers.free_port(socket.SOCK_DGRAM)
         program = [sys.executable, str(example / expected(example)["device"]), "--port", str(port)]
         process = await stack.enter_async_context(running(program))
         assert (await said(process)).startswith("ready")
@@ -153,24 +155,13 @@ async def said(process: asyncio.subprocess.Process) -> str:
     return line.decode("utf-8").rstrip("\n")
 
 
-async def until_seen(account: imap.Account, count: int) -> None:
-    """Until exactly ``count`` mails are marked as seen."""
-    async with asyncio.timeout(DEADLINE_S):
-        while await seen(account) != count:  # noqa: ASYNC110  # there is no event to wait for
-            await asyncio.sleep(0.05)
-
-
-async def seen(account: imap.Account) -> int:
+async def marked(account: imap.Account, count: int) -> bool:
+    """Whether exactly so many mails are marked as seen."""
     async with account.login.demo_user_identity.new_session() as session:
         inbox = await session.mailbox_set.get_mailbox("INBOX")
-        return len([message async for message in inbox.messages() if b"\\Seen" in map(bytes, message.permanent_flags)])
+        flags = [set(map(bytes, message.permanent_flags)) async for message in inbox.messages()]
+    return sum(b"\\Seen" in each for each in flags) == count
 
 
 def yaml_without_tags(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8").replace("!secret ", ""))
-
-
-def free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

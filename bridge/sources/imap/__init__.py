@@ -42,8 +42,9 @@ _WAITING = 2  # batches handed on and not asked for yet; more wait at the server
 class ImapSource:
     """Watches the folders of one mailbox; see ``bridge.sources.Source``.
 
-    ``wants`` may be replaced at any time, and holds from the next mail on. ``pool`` runs what blocks; a mailbox uses at most one thread a
-    folder and one for changes, and none while it is idle. ``hub`` is shared by all sources of an event loop.
+    ``wants`` may be replaced at any time, and holds from the next mail on. ``pool`` runs what blocks; a mailbox uses at
+    most one thread a folder and one for changes, and none while it is idle. ``hub`` is shared by all sources of an
+    event loop.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class ImapSource:
         self._tasks: list[asyncio.Task[None]] = []
         self._watchers: list[watcher.Watcher] = []
         self._commands: commands.Commands | None = None
-        self._queue: asyncio.Queue[Batch | None] = asyncio.Queue(_WAITING)
+        self._queue: asyncio.Queue[Batch] = asyncio.Queue(_WAITING)
         self._closed = asyncio.Event()
 
     async def __aenter__(self) -> Self:

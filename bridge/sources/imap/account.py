@@ -69,8 +69,9 @@ class Account:
     async def work(
         self, connection: client.Connection, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Runs what blocks on this connection in a worker thread. When cancelled, the connection is aborted, and the thread
-        has let go of it before this returns."""
+        """Runs what blocks on this connection in a worker thread. When cancelled, the connection is aborted, and the
+        thread has let go of it before this returns.
+        """
         job = self._pool.submit(functools.partial(function, *args, **kwargs))
         result = asyncio.wrap_future(job)
         try:

@@ -1,4 +1,6 @@
-"""A folder was opened: how far was it handled? Its cursor is set, and what has to be handled before all else is handed on."""
+"""A folder was opened: how far was it handled? Its cursor is set, and what has to be handled before all else is handed
+on.
+"""
 
 from __future__ import annotations
 
@@ -79,8 +81,9 @@ class Arrival:
             await self._pick(picked, self._at(top), before=None)
 
     async def _renewed(self) -> None:
-        """UIDVALIDITY changed: every mail has a new UID. What arrived since the last commit may be new; who consumes the batch
-        knows by their fingerprints which of those mails are not."""
+        """UIDVALIDITY changed: every mail has a new UID. What arrived since the last commit may be new; who consumes
+        the batch knows by their fingerprints which of those mails are not.
+        """
         stored = await self._memory.cursor(self._mailbox, self._name)
         if stored is None:
             await self._first_sight()
@@ -103,9 +106,10 @@ class Arrival:
     async def _pick(self, uids: Sequence[int], cursor: Cursor, *, before: Cursor | None) -> None:
         """Hands on these mails, and moves the cursor behind them and all others.
 
-        They go in one batch: were the first half committed with a cursor of its own, a crash would make the mails that were not
-        picked look new. Beyond ``_AT_ONCE``, and while mails must go one by one, that risk is taken; after a change of UIDVALIDITY the old
-        cursor (``before``) stays until the end, so that a crash only means to recognise the mails again.
+        They go in one batch: were the first half committed with a cursor of its own, a crash would make the mails that
+        were not picked look new. Beyond ``_AT_ONCE``, and while mails must go one by one, that risk is taken; after a
+        change of UIDVALIDITY the old cursor (``before``) stays until the end, so that a crash only means to recognise
+        the mails again.
         """
         together = Batch(cursor=cursor, renewed=before is not None)
         async for piece in self._opened.pieces(uids, cursor.uidvalidity):

@@ -1,4 +1,5 @@
-"""Carries out changes to mails: by UID, under the UIDVALIDITY that the mail was read with, and never one of somebody else's mails.
+"""Carries out changes to mails: by UID, under the UIDVALIDITY that the mail was read with, and never one of somebody
+else's mails.
 
 Blocking functions on one connection that has nothing else to do; ``commands`` keeps it.
 """
@@ -63,7 +64,7 @@ def _flag(connection: client.Connection, uids: bytes, argument: str) -> str:
 
 
 def flag_name(flag: str) -> bytes:
-    """``flagged`` and ``\\Flagged`` are the system flag; anything else is a keyword, which has to be an atom.
+    r"""``flagged`` and ``\Flagged`` are the system flag; anything else is a keyword, which has to be an atom.
 
     Raises:
         errors.Permanent: it is neither.

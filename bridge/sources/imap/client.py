@@ -1,11 +1,11 @@
 """One connection to an IMAP server, and the one file that knows imapclient's and imaplib's insides.
 
-imapclient reads the greeting, the capabilities and the folder list. Everything after the login is sent and read here, because
-the library's ``idle_check`` loses events, its commands drop an EXISTS that arrives inside another command's answer (the classic lost
-wake-up), and neither can send several commands in one write.
+imapclient reads the greeting, the capabilities and the folder list. Everything after the login is sent and read here,
+because the library's ``idle_check`` loses events, its commands drop an EXISTS that arrives inside another command's
+answer (the classic lost wake-up), and neither can send several commands in one write.
 
-Nothing here locks: a connection has one owner at a time. ``post`` and ``hear`` never block and are for the event loop; ``open``,
-``collect`` and ``run`` block, for at most ``timeout`` an answer, and are for a worker thread.
+Nothing here locks: a connection has one owner at a time. ``post`` and ``hear`` never block and are for the event loop;
+``open``, ``collect`` and ``run`` block, for at most ``timeout`` an answer, and are for a worker thread.
 """
 
 from __future__ import annotations
@@ -123,16 +123,16 @@ class _Client(imapclient.IMAPClient):  # type: ignore[misc]  # the library's typ
         super().__init__(host, port, ssl=False, timeout=line.timeout_s)
         self._imap.debug = 0  # the library formats every line for its own debug log, mails included
 
-    def _create_IMAP4(self) -> _Protocol:
+    def _create_IMAP4(self) -> _Protocol:  # noqa: N802 - the library's name
         return _Protocol(self._wire, self.host)
 
     def starttls_on(self, secure: Callable[[], None]) -> None:
         """STARTTLS (RFC 9051, section 6.2.1): ``secure`` wraps the socket once the server has agreed."""
-        typ, data = self._imap._simple_command("STARTTLS")
+        typ, data = self._imap._simple_command("STARTTLS")  # noqa: SLF001 - its own starttls() makes a second buffer
         if typ != "OK":
             raise errors.SourceError(f"the server refuses STARTTLS: {readable(data[0] or b'')}")
         secure()
-        self._imap._get_capabilities()
+        self._imap._get_capabilities()  # noqa: SLF001 - what was said before TLS is void
 
     def authenticated(self) -> None:
         """Tells the library that the login, which we do ourselves, has happened."""
@@ -277,7 +277,9 @@ class Connection:
         return self.arrived > 0
 
     def post(self, *commands: bytes, idle: bool = False, wait: bool = False) -> None:
-        """Sends commands in one write, ending an IDLE before and beginning one behind them if asked. ``collect`` follows."""
+        """Sends commands in one write, ending an IDLE before and beginning one behind them if asked. ``collect``
+        follows.
+        """
         out = []
         if self._idle_tag is not None:
             out.append(b"DONE\r\n")

@@ -1,7 +1,8 @@
 """FETCH: UIDs → mails, and what is wrong with those that cannot be read.
 
-One first fetch of header, structure and the beginning of the text, in ranges; a second one, for the mails of which a rule needs more,
-takes exactly that part. A range that the server will not give is halved down to the mail that is to blame.
+One first fetch of header, structure and the beginning of the text, in ranges; a second one, for the mails of which a
+rule needs more, takes exactly that part. A range that the server will not give is halved down to the mail that is to
+blame.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import structlog
 from bridge import errors
 from bridge.mail import Mail, Place, limits
 from bridge.sources import Wants
-from bridge.sources.imap import client, frames, response
+from bridge.sources.imap import client, faults, frames, response
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -33,7 +34,7 @@ _FOR_NOW = {b"UNAVAILABLE", b"INUSE", b"LIMIT"}  # RFC 5530: nothing is wrong wi
 
 
 class Ask(Protocol):
-    """Sends commands, in one write where the server stands it, and hands their answers to ``then`` in a worker thread."""
+    """Sends commands, in one write if the server stands it, and hands their answers to ``then`` in a worker thread."""
 
     def __call__(
         self, *commands: bytes, then: Callable[[list[client.Answer]], T], idle: bool = False
@@ -85,7 +86,7 @@ class Fetcher:
         )
 
     async def since(self, uid: int, *, idle: bool) -> Found | None:
-        """The mails from this UID on, in one round trip; None where it takes a closer look (``SEARCH`` and ``uids``)."""
+        """The mails from this UID on in one round trip; None where it takes a closer look (``SEARCH`` and ``uids``)."""
 
         def then(answers: list[client.Answer]) -> Found:
             return self._read(answers[0], lambda found: found >= uid)
@@ -167,9 +168,10 @@ class Fetcher:
             needs = needed(mail, self._wants(mail))
         except errors.MailError as error:
             found.bad[uid] = str(error)
-        except Exception as error:  # noqa: BLE001 - one mail that trips a bug of ours must not hold up its folder
-            log.exception("a mail could not be read", uid=uid)
-            found.bad[uid] = f"it could not be read: {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001 - see below
+            # One mail that trips a bug of ours must not hold up its folder. No traceback: its values would hold it
+            log.error("a mail could not be read", uid=uid, error=type(error).__name__, at=faults.place(error))
+            found.bad[uid] = f"it could not be read ({type(error).__name__})"
         else:
             found.mails[uid] = mail
             if needs:
@@ -190,12 +192,14 @@ class Fetcher:
 
     async def _complete(self, found: Found, *, idle: bool) -> None:
         """Gets what the rules need beyond the first fetch."""
-        commands = [(uids, items) for items, uids in _alike(found.needs)]
+        commands: list[tuple[Sequence[int], tuple[tuple[str, int], ...]]] = [
+            (uids, items) for items, uids in _alike(found.needs)
+        ]
         for at in range(0, len(commands), 4):  # as many in one write; each may bring _SECOND_BYTES
             await self._contents(found, commands[at : at + 4], idle=idle)
 
     async def _contents(
-        self, found: Found, wanted: list[tuple[list[int], tuple[tuple[str, int], ...]]], *, idle: bool
+        self, found: Found, wanted: list[tuple[Sequence[int], tuple[tuple[str, int], ...]]], *, idle: bool
     ) -> None:
         def then(answers: list[client.Answer]) -> list[tuple[bool, str]]:
             return [self._fill(answer, dict(items), found) for answer, (_, items) in zip(answers, wanted, strict=False)]
@@ -254,7 +258,7 @@ def needed(mail: Mail, wanted: Mapping[str, int]) -> dict[str, int]:
 
 
 def filled(mail: Mail, given: Mapping[str, Any], wanted: Mapping[str, int]) -> Mail:
-    """The mail with the sections that came, each cut to what was asked for (not every server honours a partial fetch)."""
+    """The mail with the sections that came, each cut to what was asked for: not every server honours that."""
     content = {section: (octets or b"")[: wanted[section]] for section, octets in given.items() if _is_octets(octets)}
     sizes = {part.section: part.size for part in mail.parts}
     whole = {s for s, octets in content.items() if len(octets) < wanted[s] or len(octets) >= sizes.get(s, 1 << 62)}

@@ -106,8 +106,8 @@ class OpenFolder:
     ) -> AsyncIterator[Batch]:
         """These mails, fetched, each batch with the cursor behind its last mail.
 
-        While ``Memory.careful`` holds they come one by one, and no other folder reads any meanwhile: else a mail that takes the
-        process down would be remembered against the mails that were under way beside it.
+        While ``Memory.careful`` holds they come one by one, and no other folder reads any meanwhile: else a mail that
+        takes the process down would be remembered against the mails that were under way beside it.
         """
         at = 0
         while at < len(uids):

@@ -1,7 +1,7 @@
 """Octets from the server → whole responses, however they were cut into segments. Pure.
 
-A response is a list of pieces: text, then literal, text, literal, … and text at the end; the ``{n}`` that announces a literal stays
-at the end of the text before it (RFC 9051, sections 2.2.2 and 4.3).
+A response is a list of pieces: text, then literal, text, literal, … and text at the end; the ``{n}`` that announces a
+literal stays at the end of the text before it (RFC 9051, sections 2.2.2 and 4.3).
 """
 
 from __future__ import annotations

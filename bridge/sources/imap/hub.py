@@ -61,7 +61,8 @@ class Hub:
     @contextlib.asynccontextmanager
     async def door(self, address: tuple[str, int]) -> AsyncIterator[None]:
         """Held while connecting: while a host fails there is one probe at a time, so that a silent provider with a
-        thousand mailboxes does not take every worker thread from the others."""
+        thousand mailboxes does not take every worker thread from the others.
+        """
         door = self._doors.setdefault(address, _Door())
         await self._turn(door)
         door.inside += 1

@@ -1,7 +1,8 @@
 """What a server answered → values. Pure, and linear in the size of the answer whatever it says.
 
-imapclient's own lexer walks over every octet in Python, and gives up on the whole answer when one mail's part of it is malformed;
-here each response is read by itself. Structures come out as nested tuples of ``bytes``, ``int`` and ``None`` (RFC 9051, section 9).
+imapclient's own lexer walks over every octet in Python, and gives up on the whole answer when one mail's part of it is
+malformed; here each response is read by itself. Structures come out as nested tuples of ``bytes``, ``int`` and ``None``
+(RFC 9051, section 9).
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def _shown(text: bytes) -> str:
 def fetched(pieces: frames.Pieces) -> dict[bytes, Any] | None:
     """``* 12 FETCH (UID 5 …)`` → ``{b"UID": 5, …}``; None for any other response.
 
-    Item names are upper case, and a partial's origin is left off: ``BODY.PEEK[TEXT]<0.8192>`` comes back as ``BODY[TEXT]``.
+    Item names are upper case, and a partial's origin is left off: ``BODY.PEEK[TEXT]<0.8192>`` comes back as
+    ``BODY[TEXT]``.
 
     Raises:
         errors.MailError: it is malformed.

@@ -18,8 +18,9 @@ T = TypeVar("T")
 
 
 class Session:
-    """Sends from the event loop, waits there until the server begins to answer, and only then takes a worker thread: a silent
-    server costs no thread."""
+    """Sends from the event loop, waits there until the server begins to answer, and only then takes a worker thread: a
+    silent server costs no thread.
+    """
 
     def __init__(self, account: account.Account, connection: client.Connection) -> None:
         self._account = account
@@ -32,8 +33,8 @@ class Session:
     async def ask(self, *commands: bytes, then: Callable[[list[client.Answer]], T], idle: bool = False) -> T:
         """The answers to these commands, as ``then`` makes of them in a worker thread.
 
-        ``idle`` asks for IDLE behind them: ``DONE``, the commands and ``IDLE`` leave in one write (RFC 9051, section 5.5), unless
-        this server turned out not to stand it; then IDLE is left to ``wait``.
+        ``idle`` asks for IDLE behind them: ``DONE``, the commands and ``IDLE`` leave in one write (RFC 9051, section
+        5.5), unless this server turned out not to stand it; then IDLE is left to ``wait``.
 
         Raises:
             errors.Disconnected: the connection ended.
@@ -103,8 +104,8 @@ class Session:
         return True
 
     async def _heard(self) -> bool:
-        while self.connection.hear():
-            await asyncio.sleep(0)  # it has a lot to say: let others have their turn
+        while self.connection.hear():  # noqa: ASYNC110 - nothing to wait for: it has more to say, others have their turn
+            await asyncio.sleep(0)
         return self.connection.news
 
     async def _poll(self) -> bool:
@@ -129,7 +130,9 @@ class Session:
         return await self.ask(b"UID SEARCH " + criteria, then=then, idle=idle)
 
     async def dates(self, uids: Sequence[int]) -> dict[int, datetime.datetime | None]:
-        """When these mails arrived at the server; None where it does not say so legibly. Those that are gone are left out."""
+        """When these mails arrived at the server; None where it does not say so legibly. Those that are gone are left
+        out.
+        """
 
         def then(answers: list[client.Answer]) -> dict[int, datetime.datetime | None]:
             return dict(_dates(answers[0].untagged))

@@ -44,7 +44,7 @@ def wrap(sock: socket.socket, settings: settings_.Mailbox) -> ssl.SSLSocket:
         return context(settings).wrap_socket(sock, server_hostname=settings.host)
     except ssl.SSLCertVerificationError as error:
         raise errors.SourceError(
-            f"its certificate cannot be trusted: {error.verify_message}; if it is your own server, set ca_file to its CA"
+            f"its certificate cannot be trusted: {error.verify_message}; for a server of your own, set ca_file"
         ) from error
     except ssl.SSLEOFError as error:
         raise errors.Disconnected("the server closed the connection in the TLS handshake") from error

@@ -13,7 +13,7 @@ from bridge import errors
 from bridge.mail import Place
 from bridge.sources import Batch, FolderState, Memory, State, Wants
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import arrival, backoff, client, session
+from bridge.sources.imap import arrival, backoff, client, faults, session
 from bridge.sources.imap import folder as folder_
 
 log = structlog.get_logger()
@@ -63,10 +63,14 @@ class Watcher:
             octets, round_trips = octets + self._connection.octets, round_trips + self._connection.round_trips
         return octets, round_trips
 
+    @property
+    def _names(self) -> dict[str, str]:
+        return {"mailbox": self._account.name, "folder": self._folder}
+
     def _become(self, state: State, reason: str = "") -> None:
         if (state, reason) != (self._state, self._reason):
             say = log.info if state == "live" else log.warning
-            say("watching a folder", mailbox=self._account.name, folder=self._folder, state=state, reason=reason)
+            say("watching a folder", state=state, reason=reason, **self._names)
         if state != self._state:
             self._since = time.time()
         self._state, self._reason = state, reason
@@ -93,10 +97,10 @@ class Watcher:
         except errors.SourceError as error:
             self._become("retrying", str(error))
             return error
-        except Exception as error:
-            # A bug of ours must not make the folder deaf: say so, and start over
-            log.exception("watching a folder failed", mailbox=self._account.name, folder=self._folder)
-            self._become("retrying", f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - see below
+            # A bug of ours must not make the folder deaf: say so, and start over. No traceback: it could hold a mail
+            log.error("watching a folder failed", error=type(error).__name__, at=faults.place(error), **self._names)
+            self._become("retrying", f"an error in the bridge itself ({type(error).__name__})")
             return error
         return errors.Disconnected()
 

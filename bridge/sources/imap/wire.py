@@ -1,7 +1,7 @@
 """One socket: its octets counted, every answer under a deadline, readable both blocking and not.
 
-imaplib reads through a buffered file that a non-blocking reader cannot share: what lies in that buffer is invisible to the event
-loop. Here one buffer of our own serves imaplib's login, our own commands, and IDLE.
+imaplib reads through a buffered file that a non-blocking reader cannot share: what lies in that buffer is invisible to
+the event loop. Here one buffer of our own serves imaplib's login, our own commands, and IDLE.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
 
 def dial(host: str, port: int, timeout_s: float, made: Callable[[socket.socket], None]) -> socket.socket:
-    """A connected TCP socket, with keepalive. Each is shown to ``made`` before it connects, so that it can be shut down.
+    """A connected TCP socket, with keepalive. Each is shown to ``made`` before it connects, so that it can be shut
+    down.
 
     Raises:
         OSError: nobody answers there.
@@ -64,8 +65,8 @@ class Wire:
         self._deadline = 0.0
 
     def send(self, data: bytes, *, wait: bool = True) -> None:
-        """Sends, and starts the deadline of the answer. Without ``wait`` it never blocks: a few hundred octets always find
-        room, unless the other end has been gone for long.
+        """Sends, and starts the deadline of the answer. Without ``wait`` it never blocks: a few hundred octets always
+        find room, unless the other end has been gone for long.
 
         Raises:
             errors.Disconnected: the connection is gone, or takes nothing more.

@@ -1,9 +1,9 @@
 """What ``from``, ``to``, ``cc`` and ``reply_to`` ask for.
 
-    *@cameras.example     a glob over the address, ignoring case
-    cameras.example       without an @: every address in exactly that domain (a glob over the domain)
-    {name: text}          the display name
-    [a, b]                any of these
+*@cameras.example     a glob over the address, ignoring case
+cameras.example       without an @: every address in exactly that domain (a glob over the domain)
+{name: text}          the display name
+[a, b]                any of these
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from typing import Any
-
 
 from bridge import rules
 from bridge.mail import Mail, address
@@ -57,7 +56,11 @@ class Addresses(nested.Parsed):
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         text = Text.json_schema()
-        glob = {"type": "string", "description": "a glob over the address, or a domain", "examples": ["*@cameras.example"]}
+        glob = {
+            "type": "string",
+            "description": "a glob over the address, or a domain",
+            "examples": ["*@cameras.example"],
+        }
         named = {"type": "object", "properties": {"name": text}, "additionalProperties": False, "minProperties": 1}
         return {"anyOf": [glob, named, {"type": "array", "items": {"anyOf": [glob, named]}, "minItems": 1}]}
 
@@ -145,12 +148,12 @@ class AddressCondition(rules.Condition):
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         found = addresses(mail, self._field)
         values = self._setting.find(found)
-        saw = clip(", ".join(f'"{name}" <{whole}>' if name else whole for whole, _, name in found)) or f"no {self._field}"
+        saw = (
+            clip(", ".join(f'"{name}" <{whole}>' if name else whole for whole, _, name in found)) or f"no {self._field}"
+        )
         return rules.Outcome(held=values is not None, saw=saw, values=values or NOTHING)
 
 
 def plugin(field: str, summary: str) -> rules.ConditionPlugin:
     """The condition on one header field's addresses."""
-    return rules.ConditionPlugin(
-        setting=Addresses, make=functools.partial(AddressCondition, field), summary=summary
-    )
+    return rules.ConditionPlugin(setting=Addresses, make=functools.partial(AddressCondition, field), summary=summary)

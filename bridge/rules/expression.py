@@ -32,12 +32,12 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 _TESTS = {  # `temp is gt(30)`, and the same in `select("gt", 30)`
-    **{name: "==" for name in ("eq", "equalto", "==")},
-    **{name: "!=" for name in ("ne", "!=")},
-    **{name: "<" for name in ("lt", "lessthan", "<")},
-    **{name: "<=" for name in ("le", "<=")},
-    **{name: ">" for name in ("gt", "greaterthan", ">")},
-    **{name: ">=" for name in ("ge", ">=")},
+    **dict.fromkeys(("eq", "equalto", "=="), "=="),
+    **dict.fromkeys(("ne", "!="), "!="),
+    **dict.fromkeys(("lt", "lessthan", "<"), "<"),
+    **dict.fromkeys(("le", "<="), "<="),
+    **dict.fromkeys(("gt", "greaterthan", ">"), ">"),
+    **dict.fromkeys(("ge", ">="), ">="),
 }
 _BETWEEN = frozenset({"and", "or", "not", "if", "else", ",", ":", "="})
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
@@ -53,7 +53,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
-class Unlike(Exception):  # noqa: N818 — it is the reason why a condition does not hold
+class Unlike(Exception):
     """Two values of different types were compared."""
 
 

@@ -7,7 +7,7 @@ comes after the decision changes neither the result nor the values, so that expl
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bridge import plugins, rules
@@ -26,8 +26,8 @@ class Look:
         self.values = values
         self.lines: list[rules.Checked] | None = [] if explain else None
 
-    def only_showing(self) -> Look:
-        """The same look, whose findings do not count."""
+    def aside(self) -> Look:
+        """A look of the same mail, whose findings count only if somebody takes them over."""
         look = Look(self.mail, self.moment, dict(self.values), explain=False)
         look.lines = self.lines
         return look
@@ -103,22 +103,18 @@ class Group(Node):
         self.names = frozenset[str]().union(*(member.names for member in self.members))
         self.mentions = frozenset[str]().union(*(member.mentions for member in self.members))
 
-    def _decided(self, look: Look, by: bool) -> bool:  # noqa: FBT001 — the answer of a member that decides the group
-        """Whether a member gives this answer; when explaining, all of them are looked at."""
-        decided = False
-        for member in self.members:
-            if decided:
-                _show(member, look)
-            elif member.holds(look) == by:
-                if look.lines is None:
-                    return True
-                decided = True
-        return decided
-
 
 class All(Group):
     def holds(self, look: Look) -> bool:
-        return not self._decided(look, by=False)
+        held = True
+        for member in self.members:
+            if not held:
+                _show(member, look)
+            elif not member.holds(look):
+                if look.lines is None:
+                    return False
+                held = False
+        return held
 
     def possible(self, look: Look) -> bool:
         return all(member.possible(look) for member in self.members)
@@ -126,7 +122,17 @@ class All(Group):
 
 class Any_(Group):  # noqa: N801 — Any is typing's
     def holds(self, look: Look) -> bool:
-        return self._decided(look, by=True)
+        held = False
+        for member in self.members:
+            branch = look.aside()  # a branch that fails half way leaves nothing behind
+            if held:
+                _show(member, branch)
+            elif member.holds(branch):
+                look.values.update(branch.values)
+                if look.lines is None:
+                    return True
+                held = True
+        return held
 
     def possible(self, look: Look) -> bool:
         return any(member.possible(look) for member in self.members)
@@ -144,15 +150,38 @@ class Not(Node):
         self.mentions = member.mentions
 
     def holds(self, look: Look) -> bool:
-        return not self.member.holds(look.only_showing())
+        return not self.member.holds(look.aside())
 
     def possible(self, look: Look) -> bool:
         return self.need > rules.Need.HEAD or self.late or self.holds(look)
 
 
+class Named(Node):
+    """A group as it is written, with a line of its own in the explanation, above those of its members."""
+
+    def __init__(self, path: str, wanted: str, group: Node) -> None:
+        self._path = path
+        self._wanted = wanted
+        self._group = group
+        self.need, self.late = group.need, group.late
+        self.names, self.mentions = group.names, group.mentions
+
+    def holds(self, look: Look) -> bool:
+        if look.lines is None:
+            return self._group.holds(look)
+        at = len(look.lines)
+        held = self._group.holds(look)
+        saw = "it is so" if held else "it is not so"
+        look.lines.insert(at, rules.Checked(path=self._path, held=held, wanted=self._wanted, saw=saw))
+        return held
+
+    def possible(self, look: Look) -> bool:
+        return self._group.possible(look)
+
+
 def _show(member: Node, look: Look) -> None:
     try:
-        member.holds(look.only_showing())
+        member.holds(look.aside())
     except Exception as error:  # noqa: BLE001 — it is noted in the explanation, and was not asked for
         del error
 
@@ -164,10 +193,10 @@ def compile_when(when: Any, path: str = "when") -> Group:
 
 def _node(path: str, key: str, setting: Any) -> Node:
     if key == "not":
-        return Not(compile_when(setting, path))
+        return Named(path, "not this", Not(compile_when(setting, path)))
     if key in ("any", "all"):
         members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
-        return Any_(members) if key == "any" else All(members)
+        return Named(path, "one of these", Any_(members)) if key == "any" else Named(path, "all of these", All(members))
     plugin: rules.ConditionPlugin = plugins.find("conditions", key)
     return Leaf(path, plugin.make(setting))
 
@@ -185,5 +214,3 @@ def mentions_key(when: Any, key: str) -> bool:
 def split(group: Group) -> tuple[All, All]:
     """What can be looked at before ``extract``, and what only after."""
     return All(m for m in group.members if not m.late), All(m for m in group.members if m.late)
-
-

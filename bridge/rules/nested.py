@@ -6,13 +6,14 @@ bad regex in second place gives one error at ``when.subject.1``.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Self, TypeVar
 
 import pydantic
 import pydantic_core
 from pydantic_core import core_schema
+
+from bridge import spelling
 
 T = TypeVar("T")
 Place = tuple[str | int, ...]
@@ -35,7 +36,9 @@ class Parsed:
         return {}
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: pydantic.GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(cls.parse)
 
     @classmethod
@@ -48,7 +51,9 @@ class Parsed:
 def error(faults: Iterable[tuple[Place, str]]) -> pydantic.ValidationError:
     """A ``ValidationError`` with these messages at these places."""
     details = [
-        pydantic_core.InitErrorDetails(type=pydantic_core.PydanticCustomError("rule", "{text}", {"text": text}), loc=at, input=None)
+        pydantic_core.InitErrorDetails(
+            type=pydantic_core.PydanticCustomError("rule", "{text}", {"text": text}), loc=at, input=None
+        )
         for at, text in faults
     ]
     return pydantic.ValidationError.from_exception_data("rule", details, hide_input=True)
@@ -88,9 +93,4 @@ def unknown(key: object, known: Collection[str], planned: Collection[str] = ()) 
     """What to say of a key that is not there."""
     if key in planned:
         return "not yet supported"
-    return "unknown key" + did_you_mean(key, known)
-
-
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(name), sorted(known), n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?' if close else ""
+    return "unknown key" + spelling.did_you_mean(str(key), known)

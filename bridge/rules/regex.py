@@ -175,7 +175,9 @@ class Pattern:
 
     __slots__ = ("_full", "_marked", "_plain", "names", "source")
 
-    def __init__(self, source: str, *, dot_all: bool = False, exact_case: bool = False, multi_line: bool = False) -> None:
+    def __init__(
+        self, source: str, *, dot_all: bool = False, exact_case: bool = False, multi_line: bool = False
+    ) -> None:
         """
         Raises:
             ValueError: RE2 refuses it; the message says why, for people.

@@ -24,7 +24,20 @@ class Conditions(schema.Model):
     """All keys have to hold. The keys are the files in ``conditions/``, and ``any``, ``all``, ``not``."""
 
     planned: ClassVar[frozenset[str]] = frozenset(
-        ("attachment", "forwarded", "calendar", "data", "hours", "days", "max_age", "since", "auth", "totp", "hmac", "repeated")
+        (
+            "attachment",
+            "forwarded",
+            "calendar",
+            "data",
+            "hours",
+            "days",
+            "max_age",
+            "since",
+            "auth",
+            "totp",
+            "hmac",
+            "repeated",
+        )
     )
     _written: tuple[str, ...] = ()  # the keys, in the order of the file
 
@@ -39,7 +52,9 @@ class Conditions(schema.Model):
     def items(self) -> list[tuple[str, Any]]:
         """(key, setting) of everything that is written, in the order of the file."""
         order = {key: at for at, key in enumerate(self._written)}
-        return sorted(((key, getattr(self, key)) for key in self.model_fields_set), key=lambda item: order.get(item[0], 0))
+        return sorted(
+            ((key, getattr(self, key)) for key in self.model_fields_set), key=lambda item: order.get(item[0], 0)
+        )
 
 
 def _listed(value: Any) -> Any:
@@ -76,7 +91,9 @@ When = _when()
 _Duration = Annotated[schema.Duration, pydantic.BeforeValidator(_no_template)]
 _Name = Annotated[str, pydantic.Field(min_length=1)]
 _Names = Annotated[tuple[_Name, ...], pydantic.AfterValidator(_not_empty), pydantic.BeforeValidator(_listed)]
-_Flags = Annotated[tuple[Annotated[str, pydantic.AfterValidator(flags.checked)], ...], pydantic.BeforeValidator(_listed)]
+_Flags = Annotated[
+    tuple[Annotated[str, pydantic.AfterValidator(flags.checked)], ...], pydantic.BeforeValidator(_listed)
+]
 
 
 class Reset(schema.Model):
@@ -93,13 +110,21 @@ class Action(schema.Model):
     planned: ClassVar[frozenset[str]] = frozenset(("home_assistant",))
 
     sink: _Name = pydantic.Field(description="The name of a sink.")
-    payload: Any = pydantic.Field(None, description="A value whose strings are templates. Default: the values that the rule has found.")
-    as_: str | None = pydantic.Field(None, alias="as", description="The encoding. Default: json for a map or list, else text.")
+    payload: Any = pydantic.Field(
+        None, description="A value whose strings are templates. Default: the values that the rule has found."
+    )
+    as_: str | None = pydantic.Field(
+        None, alias="as", description="The encoding. Default: json for a map or list, else text."
+    )
     keys: Annotated[dict[str, pydantic.StrictInt], pydantic.AfterValidator(_not_empty)] = pydantic.Field(
         {}, description="Integer keys for CBOR.", validate_default=False
     )
-    max_bytes: Annotated[schema.Size, pydantic.Field(ge=1)] | None = pydantic.Field(None, description="The most that the target takes.")
-    too_big: Literal["truncate", "drop", "fail"] = pydantic.Field("fail", description="What becomes of a payload above max_bytes.")
+    max_bytes: Annotated[schema.Size, pydantic.Field(ge=1)] | None = pydantic.Field(
+        None, description="The most that the target takes."
+    )
+    too_big: Literal["truncate", "drop", "fail"] = pydantic.Field(
+        "fail", description="What becomes of a payload above max_bytes."
+    )
     delay: _Duration | None = pydantic.Field(None, description="Counts from the match.")
     expires: _Duration | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
     reset: Reset | None = None
@@ -166,7 +191,9 @@ class Rule(schema.Model):
     event: Annotated[Literal["new"], pydantic.BeforeValidator(_event)] = "new"
     when: When = pydantic.Field(default_factory=lambda: When())  # type: ignore[valid-type]  # made above, from the files
     extract: dict[ValueName, Extract] = pydantic.Field({}, description="Values taken from the mail.")
-    then: Annotated[tuple[Action, ...], pydantic.WrapValidator(_actions)] = pydantic.Field((), description="What is sent.")
+    then: Annotated[tuple[Action, ...], pydantic.WrapValidator(_actions)] = pydantic.Field(
+        (), description="What is sent."
+    )
     after: Aftermath = pydantic.Field(Aftermath(), description="When all deliveries are acknowledged.")
     failed: Aftermath = pydantic.Field(Aftermath(), description="When a delivery is dead or expired.")
     stop: pydantic.StrictBool = pydantic.Field(default=False, description="No later rule looks at this mail.")

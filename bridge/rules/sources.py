@@ -1,7 +1,7 @@
 """One value under ``extract:``: where it is found, and of which type it is.
 
-    temp: { body: '/temp=([-\\d.]+)/', type: float }
-    temp: [ { subject: … }, { header.X-Temp: …, default: 0 } ]     # the first that is found
+temp: { body: '/temp=([-\\d.]+)/', type: float }
+temp: [ { subject: … }, { header.X-Temp: …, default: 0 } ]     # the first that is found
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from bridge import plugins, rules
+from bridge import plugins, rules, spelling
 from bridge.rules import kinds, nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
@@ -21,7 +21,9 @@ PLANNED = frozenset(("attachment", "calendar", "data", "css", "label", "forwarde
 _OPTIONS = frozenset(("type", "default"))
 _PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORDS = frozenset(("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None", "loop"))
+_WORDS = frozenset(
+    ("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None", "loop")
+)
 
 
 def checked_name(name: str) -> str:
@@ -55,7 +57,10 @@ class Source:
             raise nested.error(wrong)
         found = [key for key in written if key not in _OPTIONS]
         if len(found) != 1:
-            raise ValueError(f"name one place where it is found: {_listed()}" + ("; a list of maps is tried in order" if found else ""))
+            raise ValueError(
+                f"name one place where it is found: {_listed()}"
+                + ("; a list of maps is tried in order" if found else "")
+            )
         self.kind, self.setting = _setting(found[0], written[found[0]])
         self.type = str(written.get("type", "str"))
         self.default = written.get("default")
@@ -72,7 +77,7 @@ def _type_fault(value: Any) -> str:
         return ""
     if isinstance(value, str) and value in kinds.PLANNED:
         return "not yet supported"
-    return f"no type is called {value!r}{nested.did_you_mean(value, kinds.TYPES)}; there are {', '.join(kinds.TYPES)}"
+    return f"no type is called {value!r}{spelling.did_you_mean(str(value), kinds.TYPES)}; there are {', '.join(kinds.TYPES)}"
 
 
 def _key_fault(key: str) -> str:

@@ -85,7 +85,9 @@ def _end(source: str, kind: Kind, at: int) -> int:
 @functools.cache
 def _engine() -> minijinja.Environment:
     """One for all templates; nothing is ever added to it, so that it is no state."""
-    return minijinja.Environment(undefined_behavior="strict", fuel=FUEL, filters=filters.FILTERS, keep_trailing_newline=True)
+    return minijinja.Environment(
+        undefined_behavior="strict", fuel=FUEL, filters=filters.FILTERS, keep_trailing_newline=True
+    )
 
 
 @functools.cache
@@ -187,7 +189,9 @@ def _run(call: Callable[..., Any], source: str, values: Mapping[str, Any]) -> An
 def _reason(error: minijinja.TemplateError) -> str:
     """In plain words, and never with the values of a mail."""
     if error.kind == "UndefinedError":
-        return 'there is no value "{}"'.format((error.detail or "").removesuffix(" is undefined").strip("`") or "of that name")
+        return 'there is no value "{}"'.format(
+            (error.detail or "").removesuffix(" is undefined").strip("`") or "of that name"
+        )
     return f"template: {error.detail or error.message}"
 
 

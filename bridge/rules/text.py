@@ -18,7 +18,6 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-
 from bridge.rules import nested, regex
 
 _REGEX = re.compile(r"/(.*)/([a-z]{0,3})", re.DOTALL)

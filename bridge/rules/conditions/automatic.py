@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-
 from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import nested

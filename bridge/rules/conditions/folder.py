@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import nested, regex

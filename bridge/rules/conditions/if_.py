@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-
 from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import expression, nested

@@ -6,7 +6,6 @@ import operator
 import re
 from typing import Any
 
-
 from bridge import rules, schema
 from bridge.mail import Mail
 from bridge.rules import nested

@@ -1,0 +1,147 @@
+"""``mailwire explain``: what each rule makes of a mail, and why."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from bridge import cli, config, delivery, errors, plugins, rules
+from bridge.mail import Mail, Place
+from bridge.rules import engine, explanation
+
+PIPED_COLUMNS = 160
+HEX_OCTETS = 64  # of a payload, on the terminal; `--json` has all of it
+LINE_CHARS = 300
+
+
+@click.command(short_help="What each rule makes of a mail, and why.")
+@click.argument("mails", metavar="MAIL.eml …", nargs=-1, required=True, type=click.File("rb"))
+@cli.config_option
+@click.option("--mailbox", metavar="NAME", help="The mailbox that it arrives in. Default: the first.")
+@click.option("--at", metavar="TIME", help="When it is looked at, such as 2026-11-01T07:30. Default: the mail's arrival.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a mail, a line each.")
+def command(*, mails: tuple[IO[bytes], ...], config_path: Path, mailbox: str | None, at: str | None, as_json: bool) -> None:
+    """What each rule makes of these mails, and why: each condition with what it wanted and what it saw, the values, and what would be
+    sent, byte for byte. Sends nothing, asks nobody, touches no state.
+    """
+    settings = config.load(config_path)
+    where = _place(settings, mailbox)
+    when = _time(at, settings.timezone) if at else None
+    rule_set = _rules(settings)
+    show = _print_json if as_json else _print_tree
+    for uid, file in enumerate(mails, 1):
+        show(file.name, _explain(file, Place(**where, uid=uid), rule_set, settings, when))
+
+
+def _place(settings: config.Settings, mailbox: str | None) -> dict[str, Any]:
+    name = mailbox if mailbox is not None else next(iter(settings.mailboxes), "")
+    if mailbox is not None and mailbox not in settings.mailboxes:
+        known = ", ".join(settings.mailboxes) or "none"
+        raise click.BadParameter(f"no mailbox is called {mailbox!r}; there are: {known}", param_hint="--mailbox")
+    folders = settings.mailboxes[name].folders if name in settings.mailboxes else ("INBOX",)
+    return {"mailbox": name, "folder": folders[0], "uidvalidity": 1}
+
+
+def _time(written: str, zone: datetime.tzinfo) -> float:
+    """POSIX seconds; a time without a zone is in the bridge's."""
+    try:
+        moment = datetime.datetime.fromisoformat(written)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{written!r} is no time; write it like 2026-11-01T07:30", param_hint="--at") from None
+
+
+def _rules(settings: config.Settings) -> rules.Rules:
+    kinds = {name: (sink.type, plugins.find("sinks", sink.type)) for name, sink in settings.sinks.items()}
+    return engine.compile_rules(settings.rules, sinks=kinds, bridge=settings.name, zone=settings.timezone)
+
+
+def _explain(
+    file: IO[bytes], place: Place, rule_set: rules.Rules, settings: config.Settings, at: float | None
+) -> explanation.Explanation:
+    try:
+        raw = file.read()
+    except OSError as error:
+        raise errors.MailError(f"{file.name}: {error.strerror or error}") from None
+    mail = Mail.from_bytes(raw, place=place)
+    now = at if at is not None else mail.received.timestamp()
+    return explanation.explain(mail, rule_set, rules.Moment(now=now, zone=settings.timezone, bridge=settings.name))
+
+
+def _print_json(name: str, found: explanation.Explanation) -> None:
+    click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+
+
+def _print_tree(name: str, found: explanation.Explanation) -> None:
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPED_COLUMNS)
+    mail = found.as_json()["mail"]
+    tree = Tree(Text.assemble((_line(mail["subject"]) or "(no subject)", "bold"), (f"  {_line(name)}", "dim")))
+    tree.add(Text(_about(mail), style="dim"))
+    for verdict in found.verdicts:
+        _add_rule(tree, verdict)
+    console.print(tree)
+
+
+def _about(mail: dict[str, Any]) -> str:
+    count = len(mail["attachments"])
+    parts = [f"from {mail['from'] or 'nobody'}", mail["date"] or "no date", f"{mail['size']} B"]
+    return ", ".join([*map(_line, parts), *([f"{count} attachment{'s' if count > 1 else ''}"] if count else [])])
+
+
+def _add_rule(tree: Tree, verdict: rules.Verdict) -> None:
+    mark = ("✓ ", "green") if verdict.matched else ("✗ ", "red")
+    says = "matches" if verdict.matched else "does not match"
+    title = Text.assemble(mark, (verdict.rule, "bold"), f" {says}", *([", and stops"] if verdict.stopped else []))
+    branch = tree.add(title)
+    reason = None if verdict.matched else explanation.reason(verdict)
+    if reason is not None:
+        branch.add(Text.assemble(("because ", "red"), _checked(reason)))
+    for line in explanation.lines(verdict):
+        if line is not reason:
+            branch.add(Text.assemble(("✓ ", "green") if line.held else ("✗ ", "red"), _checked(line)))
+    if verdict.values:
+        branch.add(Text("values: " + ", ".join(f"{name} = {_value(value)}" for name, value in verdict.values.items())))
+    for one, encoding in explanation.in_order(verdict):
+        branch.add(_delivery(one, encoding))
+
+
+def _checked(line: rules.Checked) -> Text:
+    return Text.assemble((line.path, "cyan"), f": wanted {_line(line.wanted)}", ("; saw ", "dim"), _line(line.saw) or "nothing")
+
+
+def _value(value: Any) -> str:
+    return _line(json.dumps(explanation.plain(value), ensure_ascii=False))
+
+
+def _delivery(one: delivery.Delivery, encoding: str) -> Tree:
+    later = f", {one.reset_after:g} s after it was acknowledged" if one.reset_after is not None else ""
+    title = Text.assemble(
+        ("↺ " if one.part == "reset" else "→ ", "green"), (one.sink, "bold"), f" {_line(one.target)}", (later, "dim")
+    )
+    tree = Tree(title)
+    octets = one.payload[:HEX_OCTETS].hex(" ") + (" …" if len(one.payload) > HEX_OCTETS else "")
+    tree.add(Text(f"{encoding}, {len(one.payload)} B: {octets}", style="dim"))
+    tree.add(Text(_line(explanation.decoded(one, encoding)) or "(empty)"))
+    if options := ", ".join(f"{name}: {_value(value)}" for name, value in one.options.items()):
+        tree.add(Text(options, style="dim"))
+    return tree
+
+
+def _line(text: str) -> str:
+    """One line that no terminal obeys."""
+    shown = "".join(_printable(text[: LINE_CHARS + 1]))
+    return shown if len(shown) <= LINE_CHARS else shown[: LINE_CHARS - 1] + "…"
+
+
+def _printable(text: str) -> Iterator[str]:
+    return (char if char.isprintable() else " " for char in text)

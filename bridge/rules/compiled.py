@@ -1,0 +1,213 @@
+"""One rule, compiled: a mail in, a verdict out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bridge import errors, plugins, rules, sinks
+from bridge.mail import Mail
+from bridge.rules import action, kinds, matching, settings, sources, view
+from bridge.rules.text import clip
+
+_TEXT_NAMES = frozenset(("mail", "mail.text"))
+
+
+class _Source:
+    """One place to look for a value."""
+
+    def __init__(self, source: sources.Source) -> None:
+        self._finder: rules.Finder = plugins.find("extract", source.kind).make(source.setting)
+        self._type = kinds.TYPES[source.type]
+        self.source = source
+        self.need = self._finder.need
+        self.wanted = f"{getattr(self._finder, 'wanted', source.kind)} ({source.type})"
+
+    def find(self, look: matching.Look) -> tuple[Any, str]:
+        """(the value, "") or (None, why there is none)."""
+        raw = self._finder.find(look.mail, look.moment)
+        if raw is None:
+            return None, "not found"
+        try:
+            return self._type(raw), ""
+        except ValueError as error:
+            return None, f'"{clip(str(raw))}" {error}'
+
+
+class _Value:
+    """One entry of ``extract``: the first of its sources that is found, else the first default."""
+
+    def __init__(self, name: str, extract: sources.Extract) -> None:
+        self.name = name
+        self._path = f"extract.{name}"
+        self._sources = [_Source(source) for source in extract.sources]
+        self._defaults = [source.default for source in extract.sources if source.has_default]
+        self.need = max(source.need for source in self._sources)
+        self._wanted = ", or ".join(source.wanted for source in self._sources)
+
+    def take(self, look: matching.Look) -> bool:
+        """Whether there is a value; it is added to the look's."""
+        reasons = []
+        for source in self._sources:
+            value, reason = source.find(look)
+            if not reason:
+                return self._took(look, value, clip(repr(value)))
+            reasons.append(reason)
+        if self._defaults:
+            return self._took(look, self._defaults[0], f"{', '.join(reasons)}: default {clip(repr(self._defaults[0]))}")
+        look.note(self._path, self._wanted, held=False, saw=", ".join(reasons))
+        return False
+
+    def _took(self, look: matching.Look, value: Any, saw: str) -> bool:
+        look.values[self.name] = value
+        look.note(self._path, self._wanted, held=True, saw=saw)
+        return True
+
+
+class CompiledRule:
+    """Made once at load. Pure: the same mail and moment give the same verdict."""
+
+    def __init__(self, written: settings.Rule, *, kinds_of_sinks: Mapping[str, tuple[str, sinks.Plugin]]) -> None:
+        """
+        Raises:
+            ValueError, LookupError: the rule is wrong in a way that ``verify`` tells of.
+        """
+        self.name = written.name
+        self.mailboxes = None if written.mailboxes is None else frozenset(written.mailboxes)
+        self.enabled = written.enabled
+        self.stop = written.stop
+        self._changes = written.after.changes, written.failed.changes
+        self._when = matching.compile_when(written.when)
+        self._first, self._late = matching.split(self._when)
+        self._unasked = _not_automatic() if not matching.mentions_key(written.when, "automatic") else None
+        self._extract = [_Value(name, extract) for name, extract in written.extract.items()]
+        found = self._when.names | frozenset(written.extract)
+        self._actions = [
+            action.Action(one, rule=written.name, index=index, sink=kinds_of_sinks[one.sink], found=found)
+            for index, one in enumerate(written.then)
+        ]
+        self.needs_text = self._needs_text()
+
+    def _needs_text(self) -> bool:
+        """Whether the readable text is looked at, be it only by a template."""
+        mentions = self._when.mentions.union(*(one.names for one in self._actions))
+        needs = [self._when.need, *(value.need for value in self._extract)]
+        return bool(mentions & _TEXT_NAMES) or max(needs) >= rules.Need.TEXT
+
+    def possible(self, mail: Mail, moment: rules.Moment) -> bool:
+        """Whether it can still match, as far as the header tells. A condition that raises is looked at again with all of the mail."""
+        look = matching.Look(mail, moment, {}, explain=False)
+        try:
+            return (self._unasked is None or self._unasked.possible(look)) and self._when.possible(look)
+        except Exception:  # noqa: BLE001 — whatever it is, it is told of when the rule is evaluated
+            return True
+
+    def judge(self, mail: Mail, moment: rules.Moment) -> rules.Verdict | None:
+        """None where it does not match.
+
+        Raises:
+            Exception: what a condition or a template raised; the caller turns it into a verdict.
+        """
+        found: dict[str, Any] = {}
+        look = matching.Look(mail, moment, found, explain=False)
+        if not self._first.holds(look) or not (self._unasked is None or self._unasked.holds(look)):
+            return None
+        if not all(value.take(look) for value in self._extract) or not self._late_holds(look):
+            return None
+        return self._matched(look)
+
+    def explain(self, mail: Mail, moment: rules.Moment) -> rules.Verdict:
+        """The same, with a line for everything that was looked at."""
+        look = matching.Look(mail, moment, {}, explain=True)
+        try:
+            verdict = self._matched(look) if self._all_hold(look) else rules.Verdict(rule=self.name, matched=False)
+        except Exception as error:  # noqa: BLE001 — any failure is this rule's, and is told
+            verdict = self.failure(error)
+        return _with_lines(verdict, look)
+
+    def _all_hold(self, look: matching.Look) -> bool:
+        """Looks at everything; what comes after the first failure is only shown."""
+        held = self._first.holds(look)
+        if held and self._unasked is not None:
+            held = self._unasked.quietly_holds(look)
+        for value in self._extract:
+            held = self._shown(value.take, look, held=held)
+        return self._shown(self._late_holds, look, held=held)
+
+    @staticmethod
+    def _shown(step: Callable[[matching.Look], bool], look: matching.Look, *, held: bool) -> bool:
+        if held:
+            return bool(step(look))
+        try:
+            step(look)
+        except Exception as error:  # noqa: BLE001 — it is noted in the explanation, and would not have been asked for
+            del error
+        return False
+
+    def _late_holds(self, look: matching.Look) -> bool:
+        if not self._late.members:
+            return True
+        held_values = look.values
+        look.values = view.values(look.mail, rule=self.name, found=held_values)
+        try:
+            return self._late.holds(look)
+        finally:
+            held_values.update((name, look.values[name]) for name in self._late.names if name in look.values)
+            look.values = held_values
+
+    def _matched(self, look: matching.Look) -> rules.Verdict:
+        known = view.values(look.mail, rule=self.name, found=look.values)
+        made: list[action.Made] = []
+        for one in self._actions:
+            try:
+                made += one.deliveries(look.mail, look.moment, known)
+            except Exception as error:
+                look.note(one.path, "renders", held=False, saw=clip(str(error), 200))
+                raise
+        after, failed = self._changes
+        return rules.Verdict(
+            rule=self.name,
+            matched=True,
+            stopped=self.stop,
+            values={name: view.cap(value) for name, value in look.values.items()},
+            deliveries=tuple(one.delivery for one in made),
+            encodings=tuple(one.encoding for one in made),
+            after=after,
+            failed=failed,
+        )
+
+    def failure(self, error: Exception) -> rules.Verdict:
+        """A rule that raised counts as not matched."""
+        reason = (
+            str(error)
+            if isinstance(error, errors.MailwireError)
+            else f"{type(error).__name__}: {clip(str(error), 200)}"
+        )
+        return rules.Verdict(rule=self.name, matched=False, stopped=self.stop, error=reason or type(error).__name__)
+
+    def skipped(self, path: str, wanted: str, saw: str) -> rules.Verdict:
+        """When explaining: it was not looked at."""
+        line = rules.Checked(path=path, held=False, wanted=wanted, saw=saw)
+        return rules.Verdict(rule=self.name, matched=False, conditions=(line,))
+
+
+class _Unasked(matching.Leaf):
+    """``automatic: false`` where the rule does not say: a line of the explanation only if it does not hold."""
+
+    def quietly_holds(self, look: matching.Look) -> bool:
+        outcome = self._outcome(look)
+        if not outcome.held:
+            look.note(self.path, self.condition.wanted, held=False, saw=outcome.saw)
+        return outcome.held
+
+
+def _not_automatic() -> _Unasked:
+    plugin: rules.ConditionPlugin = plugins.find("conditions", "automatic")
+    return _Unasked("when.automatic", plugin.make(plugin.setting.parse(False)))
+
+
+def _with_lines(verdict: rules.Verdict, look: matching.Look) -> rules.Verdict:
+    lines: Sequence[rules.Checked] = look.lines or ()
+    values = verdict.values or {name: view.cap(value) for name, value in look.values.items()}
+    return dataclasses.replace(verdict, conditions=tuple(lines), values=values)

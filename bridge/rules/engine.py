@@ -1,0 +1,125 @@
+"""Settings → ``Rules``: which rules look at a mail, in which order, and what comes of it.
+
+The rules of a mailbox are picked once (``_of``); a mail is shown to each of them in turn. Everything that can be known at load is
+compiled, so that a rule that does not match costs one or two conditions. An index over thousands of rules goes into ``_candidates``:
+whatever it leaves out must be rules that cannot match.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+
+import structlog
+
+from bridge import errors, rules, sinks
+from bridge.mail import Mail, limits
+from bridge.rules import compiled, settings
+
+log = structlog.get_logger()
+
+
+def compile_rules(
+    written: Sequence[settings.Rule],
+    *,
+    sinks: Mapping[str, tuple[str, sinks.Plugin]],
+    bridge: str = "",
+    zone: datetime.tzinfo = datetime.UTC,
+) -> RuleSet:
+    """The rules of a configuration without faults. ``sinks`` is each sink's name → (its type, its plugin).
+
+    Raises:
+        errors.ConfigError: a rule is wrong in a way that ``verify`` tells of.
+    """
+    found, faults = [], []
+    for n, rule in enumerate(written):
+        try:
+            found.append(compiled.CompiledRule(rule, kinds_of_sinks=sinks))
+        except (ValueError, LookupError) as error:
+            reason = f"no sink is called {error}" if isinstance(error, KeyError) else str(error)
+            faults.append(errors.Fault(file="rules", path=f"rules.{n}", message=reason))
+    if faults:
+        raise errors.ConfigError(faults)
+    return RuleSet(found, bridge=bridge, zone=zone)
+
+
+class RuleSet:
+    """A compiled rule set: the contract is ``rules.Rules``."""
+
+    def __init__(self, found: Sequence[compiled.CompiledRule], *, bridge: str, zone: datetime.tzinfo) -> None:
+        self._rules = tuple(found)
+        self._bridge = bridge
+        self._zone = zone
+        self._of = functools.cache(self._pick)
+
+    def _pick(self, mailbox: str) -> tuple[compiled.CompiledRule, ...]:
+        return tuple(
+            rule for rule in self._rules if rule.enabled and (rule.mailboxes is None or mailbox in rule.mailboxes)
+        )
+
+    def _candidates(self, mail: Mail) -> Sequence[compiled.CompiledRule]:
+        return self._of(mail.place.mailbox)
+
+    def wants(self, mail: Mail) -> Mapping[str, int]:
+        """Section → octets at most, for the rules that are still alive after the first fetch; never raises."""
+        try:
+            return self._wants(mail)
+        except Exception:
+            log.exception("what a mail needs could not be told", mailbox=mail.place.mailbox, uid=mail.place.uid)
+            return {}
+
+    def _wants(self, mail: Mail) -> Mapping[str, int]:
+        if mail.has_text or mail.text_part is None:
+            return {}
+        moment = rules.Moment(now=mail.received.timestamp(), zone=self._zone, bridge=self._bridge)
+        needed = any(rule.needs_text and rule.possible(mail, moment) for rule in self._candidates(mail))
+        return {mail.text_part.section: limits.TEXT_BYTES} if needed else {}
+
+    def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> Sequence[rules.Verdict]:
+        """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its conditions."""
+        return list(self._explained(mail, moment) if explain else self._evaluated(mail, moment))
+
+    def _evaluated(self, mail: Mail, moment: rules.Moment) -> Iterator[rules.Verdict]:
+        for rule in self._candidates(mail):
+            try:
+                verdict = rule.judge(mail, moment)
+            except Exception as error:  # noqa: BLE001 — any failure is this rule's: it is reported, and the others go on
+                verdict = rule.failure(error)
+                self._report(verdict, mail)
+            if verdict is not None:
+                yield verdict
+                if verdict.stopped:
+                    return
+
+    def _explained(self, mail: Mail, moment: rules.Moment) -> Iterator[rules.Verdict]:
+        stopped = ""
+        for rule in self._rules:
+            if not rule.enabled:
+                yield rule.skipped("enabled", "true", "false")
+            elif rule.mailboxes is not None and mail.place.mailbox not in rule.mailboxes:
+                yield rule.skipped("mailboxes", ", ".join(sorted(rule.mailboxes)), mail.place.mailbox)
+            elif stopped:
+                yield _after_stop(rule.explain(mail, moment), stopped)
+            else:
+                verdict = rule.explain(mail, moment)
+                stopped = rule.name if verdict.stopped else ""
+                yield verdict
+
+    @staticmethod
+    def _report(verdict: rules.Verdict, mail: Mail) -> None:
+        place = mail.place
+        log.warning(
+            "a rule failed on a mail",
+            rule=verdict.rule,
+            mailbox=place.mailbox,
+            folder=place.folder,
+            uid=place.uid,
+            reason=verdict.error,
+        )
+
+
+def _after_stop(verdict: rules.Verdict, stopped: str) -> rules.Verdict:
+    """A rule that was not looked at because an earlier one stopped: its conditions are shown all the same."""
+    line = rules.Checked(path="stop", held=False, wanted="no earlier rule stops", saw=f"{stopped} stopped")
+    return rules.Verdict(rule=verdict.rule, matched=False, conditions=(line, *verdict.conditions))

@@ -1,0 +1,111 @@
+"""What ``mailwire explain`` says of one mail, as values: the JSON object of the public interface, which the terminal's tree is made from too."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bridge import plugins, rules
+from bridge.delivery import Delivery
+from bridge.mail import Mail
+from bridge.rules import filters, view
+
+AUTH = "none"  # how far From is proven: without a trusted server and a verified signature, nothing is
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """One mail and what each rule makes of it."""
+
+    mail: Mail
+    verdicts: Sequence[rules.Verdict]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``--json`` prints, JSON values only."""
+        return {"mail": _mail(self.mail), "rules": [_rule(verdict) for verdict in self.verdicts]}
+
+
+def explain(mail: Mail, rule_set: rules.Rules, moment: rules.Moment) -> Explanation:
+    """Looks at the mail as if it had just arrived. Pure: nothing is sent or kept."""
+    return Explanation(mail=mail, verdicts=tuple(rule_set.evaluate(mail, moment, explain=True)))
+
+
+def _mail(mail: Mail) -> dict[str, Any]:
+    senders = mail.addresses("From")
+    return {
+        "subject": mail.subject,
+        "from": senders[0].address if senders else "",
+        "date": mail.date.isoformat() if mail.date else None,
+        "size": mail.size,
+        "text": mail.text,
+        "attachments": [view.attachment(part) for part in mail.attachments],
+        "auth": AUTH,
+    }
+
+
+def _rule(verdict: rules.Verdict) -> dict[str, Any]:
+    return {
+        "name": verdict.rule,
+        "matched": verdict.matched,
+        "stopped": verdict.stopped,
+        "conditions": [dataclasses.asdict(line) for line in lines(verdict)],
+        "values": {name: plain(value) for name, value in verdict.values.items()},
+        "deliveries": [_delivery(delivery, encoding) for delivery, encoding in in_order(verdict)],
+    }
+
+
+def lines(verdict: rules.Verdict) -> tuple[rules.Checked, ...]:
+    """The conditions; an error that none of them tells of is one more."""
+    told = any(not line.held for line in verdict.conditions)
+    if not verdict.error or told:
+        return verdict.conditions
+    return (*verdict.conditions, rules.Checked(path="rule", held=False, wanted="no error", saw=verdict.error))
+
+
+def in_order(verdict: rules.Verdict) -> list[tuple[Delivery, str]]:
+    """What is sent, in the order of ``then``; behind it what is sent later, the resets."""
+    both = zip(verdict.deliveries, verdict.encodings, strict=True)
+    return sorted(both, key=lambda pair: pair[0].part == "reset")
+
+
+def reason(verdict: rules.Verdict) -> rules.Checked | None:
+    """Why a rule does not match: the first line that does not hold and is not inside a group, which may hold without it."""
+    return next((line for line in lines(verdict) if not line.held and not _in_group(line.path)), None)
+
+
+def _in_group(path: str) -> bool:
+    return path.startswith(("when.any.", "when.all.", "when.not."))
+
+
+def _delivery(delivery: Delivery, encoding: str) -> dict[str, Any]:
+    return {
+        "sink": delivery.sink,
+        "target": delivery.target,
+        "as": encoding,
+        "bytes": len(delivery.payload),
+        "payload_hex": delivery.payload.hex(),
+        "payload": decoded(delivery, encoding),
+        "options": plain(delivery.options),
+    }
+
+
+def decoded(delivery: Delivery, encoding: str) -> str:
+    """The payload for people: a text as it is, anything else as the JSON of what a device decodes."""
+    value = plugins.find("payload", encoding).decode(delivery.payload)
+    return value if isinstance(value, str) else filters.tojson(plain(value))
+
+
+def plain(value: Any) -> Any:
+    """The same in JSON values only."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else str(value)  # noqa: PLR0124 — NaN
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

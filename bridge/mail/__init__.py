@@ -1,14 +1,16 @@
 """What a mail is, as far as it has been downloaded. Pure: bytes in, values out.
 
-A ``Mail`` is made from the first fetch (header, structure, the first 8 KiB of text) by ``Mail.from_fetch``, or from a whole
-message by ``Mail.from_bytes``. What is looked at is parsed at the first look and kept; what no rule looks at is never parsed.
-Every accessor takes any bytes at all: what cannot be read is read as well as it can be, within ``bridge.mail.limits``,
-and never raises anything but ``errors.MailError``.
+A ``Mail`` is made from the first fetch (header, structure, the first 8 KiB of text) by ``Mail.from_fetch``, or from a
+whole message by ``Mail.from_bytes``. What is looked at is parsed at the first look and kept; what no rule looks at is
+never parsed. Every accessor takes any bytes at all: what cannot be read is read as well as it can be, within
+``bridge.mail.limits``, and never raises anything but ``errors.MailError``.
 
     header.py     raw header → fields, encoded words, within limits
     address.py    From, To, Cc … → addresses
-    structure.py  BODYSTRUCTURE, or a whole message → parts
-    text.py       a part's bytes → the text that people read (charset, transfer encoding, HTML to text)
+    structure.py  BODYSTRUCTURE, or a whole message → parts; what of them the first octets hold
+    multipart.py  where the parts of a body lie
+    part.py       one leaf; params.py: the parameters of its Content-Type and Content-Disposition
+    text.py       a part's bytes → the text that people read; transfer.py, charset.py and html.py: the steps to it
     limits.py     what is too much
 """
 
@@ -34,6 +36,9 @@ class Place:
     uid: int
 
 
+_NOTHING = structure.Anatomy()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Mail:
     """One mail, immutable; ``with_content`` gives a new one that has more of it in hand."""
@@ -43,9 +48,7 @@ class Mail:
     size: int  # octets of the whole message (RFC822.SIZE)
     flags: frozenset[str] = frozenset()  # as the server writes them: "\\Seen", "$Label1"
     received: datetime.datetime  # INTERNALDATE, aware
-    parts: tuple[structure.Part, ...] = ()  # the leaves, in order
-    content: Mapping[str, bytes] = dataclasses.field(default_factory=dict, repr=False)  # section → bytes as transferred
-    whole: frozenset[str] = frozenset()  # the sections whose content is complete
+    body: structure.Anatomy | structure.Fetched = _NOTHING  # fetched: worked out at the first look
     event: str = "new"
 
     @classmethod
@@ -60,15 +63,13 @@ class Mail:
         bodystructure: Any,
         text_prefix: bytes,
     ) -> Mail:
-        """From one FETCH response: ``bodystructure`` as nested tuples of bytes, ints and None (RFC 9051, section 7.5.2),
-        ``text_prefix`` the first octets of BODY[TEXT]; every part that lies whole or in part in the prefix is taken from it.
+        """From one FETCH response: ``bodystructure`` as nested tuples of bytes, ints and None (RFC 9051, section
+        7.5.2), ``text_prefix`` the first octets of BODY[TEXT]; every part that lies whole or in part in the prefix is
+        taken from it.
         """
-        parts = structure.from_bodystructure(bodystructure)
-        content, whole = structure.slice_prefix(head, text_prefix, parts)
         names = frozenset(flag.decode("ascii", "replace") if isinstance(flag, bytes) else flag for flag in flags)
-        return cls(
-            place=place, head=head, size=size, flags=names, received=received, parts=parts, content=content, whole=whole
-        )
+        body = structure.Fetched(head=head, bodystructure=bodystructure, text_prefix=text_prefix)
+        return cls(place=place, head=head, size=size, flags=names, received=received, body=body)
 
     @classmethod
     def from_bytes(
@@ -80,7 +81,8 @@ class Mail:
         flags: Sequence[str] = (),
     ) -> Mail:
         """From a whole message (an ``.eml`` file). ``received`` is left out: the topmost Received header's date, else
-        Date, else now."""
+        Date, else now.
+        """
         head, parts, content = structure.from_message(raw)
         when = received or header.arrival(header.parse(head)) or datetime.datetime.now(datetime.UTC)
         return cls(
@@ -89,14 +91,33 @@ class Mail:
             size=len(raw),
             flags=frozenset(flags),
             received=when,
-            parts=parts,
-            content=content,
-            whole=frozenset(content),
+            body=structure.Anatomy(parts=parts, content=content, whole=frozenset(content)),
         )
 
     def with_content(self, content: Mapping[str, bytes], whole: frozenset[str]) -> Mail:
         """The same mail with more sections in hand (the second fetch)."""
-        return dataclasses.replace(self, content={**self.content, **content}, whole=self.whole | whole)
+        known = self._anatomy
+        more = dataclasses.replace(known, content={**known.content, **content}, whole=known.whole | whole)
+        return dataclasses.replace(self, body=more)
+
+    @functools.cached_property
+    def _anatomy(self) -> structure.Anatomy:
+        return self.body.anatomy() if isinstance(self.body, structure.Fetched) else self.body
+
+    @property
+    def parts(self) -> tuple[structure.Part, ...]:
+        """The leaves, in order."""
+        return self._anatomy.parts
+
+    @property
+    def content(self) -> Mapping[str, bytes]:
+        """Section → octets as transferred, as far as they are in hand."""
+        return self._anatomy.content
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """The sections whose content is complete."""
+        return self._anatomy.whole
 
     @functools.cached_property
     def headers(self) -> header.Headers:
@@ -118,7 +139,14 @@ class Mail:
 
     def addresses(self, field: str) -> tuple[address.Address, ...]:
         """The addresses of every ``field`` header, groups flattened."""
-        return address.parse(self.headers.raw(field))
+        key = field.lower()
+        if key not in self._addresses:
+            self._addresses[key] = address.parse(self.headers.raw(key))
+        return self._addresses[key]
+
+    @functools.cached_property
+    def _addresses(self) -> dict[str, tuple[address.Address, ...]]:
+        return {}
 
     @functools.cached_property
     def text_part(self) -> structure.Part | None:

@@ -1,7 +1,7 @@
 """From, To, Cc … → addresses (RFC 5322, section 3.4, with the obsolete forms of section 4.4), in linear time.
 
-The value is split before anything in it is decoded, since an encoded word may hold a comma or an angle bracket. What is no address
-gives what it has: a name without an address, or a local part without a domain. Nothing raises.
+The value is split before anything in it is decoded, since an encoded word may hold a comma or an angle bracket. What
+is no address gives what it has: a name without an address, or a local part without a domain. Nothing raises.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bridge.mail import header, limits
 
 # What nearly every sender writes; anything else takes the long way below, with the same result.
 _PLAIN = re.compile(r'(?:"([^"\\=]*+)" *+|([^"\\=<>()\[\]@,;:]*+))<([^\s"\\<>()\[\]@,;:=]++)@([A-Za-z0-9.-]++)>')
-# A backslash is read in pairs everywhere, so that a quote without an end is looked for once and not from each quote again.
+# A backslash is read in pairs everywhere, so that the end of a quote that has none is looked for only once.
 _TOKEN = re.compile(
     r"""(?P<space>\s++)
     |(?P<word>=\?[^?\s\\]{1,60}+\?[bBqQ]\?[^?\s\\]*+\?=|\[[^\[\]\\]*+\]|(?:[^\s"\\<>()\[\],;:]++|\\.)++)
@@ -35,8 +35,9 @@ _LABEL_OCTETS = 63
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
-    """One address. ``address`` is the form to compare: the domain in lower case and in Unicode, as people write it (``domain`` brings
-    a glob to the same form); the local part as it was written, in quotes only where it must be."""
+    """One address. ``address`` is the form to compare: the domain in lower case and in Unicode, as people write it
+    (``domain`` brings a glob to the same form); the local part as it was written, in quotes only where it must be.
+    """
 
     name: str = ""
     address: str = ""
@@ -57,7 +58,8 @@ def parse(values: Iterable[str]) -> tuple[Address, ...]:
     found: list[Address] = []
     for value in values:
         if match := _PLAIN.fullmatch(value):
-            found.append(_address(match[1] or match[2] or "", f"{match[3]}@{match[4]}"))
+            name = " ".join((match[1] or match[2] or "").split())
+            found.append(Address(name=name, address=f"{match[3]}@{domain(match[4])}"))
         else:
             found += _parse_one(value, limits.ADDRESSES - len(found))
         if len(found) >= limits.ADDRESSES:
@@ -80,7 +82,7 @@ def _parse_one(value: str, limit: int) -> list[Address]:
 
 @functools.lru_cache(maxsize=1024)
 def domain(written: str) -> str:
-    """A domain, or a glob over domains, in the form that ``Address.address`` has: lower case, ``xn--`` labels in Unicode."""
+    """A domain, or a glob over domains, in the form of ``Address.address``: lower case, ``xn--`` labels in Unicode."""
     lower = written.lower()
     if not lower.isascii():
         normal = unicodedata.normalize("NFKC", lower).lower()
@@ -114,7 +116,7 @@ def _ascii_label(label: str) -> str:
 
 
 def _tokens(value: str) -> Iterator[tuple[str, str]]:
-    """(kind, text): space, word, quoted, comment (without its parentheses), mark. Quotes and comments without an end are marks."""
+    """(kind, text): space, word, quoted, comment (without parentheses), mark (and what begins a quote without end)."""
     at, comments_end = 0, True  # once a comment has no end, none behind it is looked for: that would be quadratic
     while match := _TOKEN.match(value, at):
         kind, text, at = match.lastgroup or "mark", match[0], match.end()
@@ -191,7 +193,7 @@ class _Entry:
 
 
 def _runs(phrase: list[str]) -> list[str]:
-    """What blanks separate; those around ``@`` and a lone dot do not count (RFC 5322, obs-local-part and obs-domain)."""
+    """What blanks separate; those around ``@`` and a lone dot do not count (RFC 5322, obs-local-part, obs-domain)."""
     runs: list[list[str]] = []
     glued = False
     for piece in phrase:

@@ -1,7 +1,8 @@
 """Bytes in some charset → text that is safe to pass on: it always encodes to UTF-8.
 
-The names come from strangers, so they are looked up in a table made once, never with ``codecs.lookup``: that touches the disk for
-each name it does not know and remembers it for ever, and it knows codecs that are no charsets (``punycode`` takes quadratic time).
+The names come from strangers, so they are looked up in a table made once, never with ``codecs.lookup``: that touches
+the disk for each name it does not know and remembers it for ever, and it knows codecs that are no charsets
+(``punycode`` takes quadratic time).
 """
 
 from __future__ import annotations

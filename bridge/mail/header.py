@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from bridge.mail import charset, limits, transfer
 
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
-# Lenient: blanks and question marks may stand in the text, and nothing need stand around the word. The text ends at the next
-# "=?", so that a thousand words without an end cost no more than their length.
+# Lenient: blanks and question marks may stand in the text, and nothing need stand around the word. The text ends at
+# the next "=?", so that a thousand words without an end cost no more than their length.
 _WORD = re.compile(r"=\?([^?\s=]{1,60}+)\?([bBqQ])\?([^?=]*+(?:(?:=(?!\?(?!=))|\?(?!=))[^?=]*+)*+)\?=")
 _DATE_CHARS = 128
 _YEARS = range(1900, 9999)  # every time zone has them, and arithmetic on them cannot overflow
@@ -38,25 +38,29 @@ class Headers:
     def first(self, name: str) -> str:
         """The topmost field of this name, decoded and unfolded; "" where there is none."""
         values = self._values.get(_key(name))
-        return words(_unfold(values[0])) if values else ""
+        return _decoded(values[0]) if values else ""
 
     def all(self, name: str) -> list[str]:
         """Every field of this name, decoded and unfolded."""
-        return [words(value) for value in self.raw(name)]
+        return [_decoded(value) for value in self._values.get(_key(name), ())]
 
     def raw(self, name: str) -> list[str]:
-        """Every field of this name, unfolded, its encoded words left as they are: what structured fields are parsed from."""
+        """Every field of this name, unfolded, encoded words as they are: what structured fields are parsed from."""
         return [_unfold(value) for value in self._values.get(_key(name), ())]
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Every field, (name as written, value decoded and unfolded)."""
-        return ((name.decode("ascii"), words(_unfold(value))) for name, value in self._fields)
+        return ((name.decode("ascii"), _decoded(value)) for name, value in self._fields)
 
 
 def parse(head: bytes) -> Headers:
-    """The fields up to the first blank line; what is no field is passed over. At most ``limits`` of octets and fields."""
-    head = head[: end(head)][: limits.HEADER_BYTES]
-    return Headers([(match[1], match[2]) for match in itertools.islice(_FIELD.finditer(head), limits.FIELDS)])
+    """The fields up to the first blank line; what is no field is passed over, what is beyond ``limits`` not read."""
+    head = head[: end(head)]
+    found = itertools.islice(_FIELD.finditer(head, 0, limits.HEADER_BYTES), limits.FIELDS)
+    fields = [(match[1], match[2]) for match in found]
+    if len(head) >= limits.HEADER_BYTES:
+        del fields[-1:]  # half a field may say something else than the whole
+    return Headers(fields)
 
 
 def end(raw: bytes) -> int:
@@ -71,11 +75,23 @@ def end(raw: bytes) -> int:
     return crlf + 3 if crlf >= 0 else len(raw)
 
 
+def field(head: bytes, name: bytes) -> str:
+    """``parse(head).raw(name)[0]`` without a look at the others; ``name`` in lower case; "" where there is none."""
+    lower = b"\n" + head.lower()
+    at = lower.find(b"\n" + name)
+    while at >= 0:
+        match = _FIELD.match(head, at)
+        if match and len(match[1]) == len(name):
+            return _unfold(match[2])
+        at = lower.find(b"\n" + name, at + 1)
+    return ""
+
+
 def words(value: str) -> str:
     """``value`` with its encoded words decoded (RFC 2047), at most ``limits.ENCODED_WORDS`` of them.
 
-    Neighbours of one charset are joined before they are decoded, since mailers cut characters in two; the blanks between neighbours are
-    not part of the text (section 6.2).
+    Neighbours of one charset are joined before they are decoded, since mailers cut characters in two; the blanks
+    between neighbours are not part of the text (section 6.2).
     """
     if "=?" not in value:
         return value
@@ -124,9 +140,12 @@ def _key(name: str) -> bytes:
     return name.lower().encode("utf-8", "replace")
 
 
+def _decoded(value: bytes) -> str:
+    return words(_unfold(value)[: limits.FIELD_CHARS])
+
+
 def _unfold(value: bytes) -> str:
-    """One line: a line break goes, the blank behind it stays (RFC 5322, section 2.2.3); raw octets become what they look like."""
-    value = value[: limits.FIELD_CHARS]
+    """One line: a line break goes, the blank behind it stays (RFC 5322, section 2.2.3); raw octets are guessed at."""
     if b"\n" in value:
         value = value.replace(b"\r\n", b"").replace(b"\n", b"")
     text = charset.decode(value) if value.isascii() else charset.guess(value)

@@ -1,8 +1,9 @@
 """HTML → the text that people see, in one pass over its tags.
 
-The tags are read here and not by a tree builder, since the tree that the standard asks for can cost far more than the HTML is long:
-40 kB of unclosed formatting, repeated in each paragraph, took selectolax 1.3 s and 700 MB; a tag with 30,000 attributes 1.3 s;
-50,000 nested divs 2 s. What is left when the tags are gone is flat, and selectolax decodes its entities in linear time.
+The tags are read here and not by a tree builder, since the tree that the standard asks for can cost far more than the
+HTML is long: 40 kB of unclosed formatting, repeated in each paragraph, took selectolax 1.3 s and 700 MB; a tag with
+30,000 attributes 1.3 s; 50,000 nested divs 2 s. What is left when the tags are gone is flat, and selectolax decodes its
+entities in linear time.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ _TAG = re.compile(
     r"|<[!?/][^>]*+>?",
     re.DOTALL | re.IGNORECASE,
 )
-_BLOCKS = (
-    "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure footer form"
-    " h1 h2 h3 h4 h5 h6 header hr legend li main menu nav ol option p pre section summary table tbody tfoot thead tr ul"
-).split()
+_BLOCKS = re.findall(
+    r"\w+",
+    "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure"
+    " footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu nav ol option p pre section summary table tbody tfoot"
+    " thead tr ul",
+)
 _MARKS = {**{f"{slash}{name}": _BREAK for name in _BLOCKS for slash in ("", "/")}, "td": _CELL, "th": _CELL}
 _PRE = re.compile(r"<pre(?=[\s>]).*?(?:</pre|\Z)", re.DOTALL | re.IGNORECASE)
 _HREF = re.compile(r"""href\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
@@ -39,8 +42,8 @@ _LINK_CHARS = 2_000
 
 
 def to_text(source: str) -> str:
-    """A line for each block and each table row, a tab between the cells of a row. Where the links lead, if the text does not say so,
-    stands at the end behind a blank line, one a line: in the text it would tear sentences apart.
+    """A line for each block and each table row, a tab between the cells of a row. Where the links lead, if the text
+    does not say so, stands at the end behind a blank line, one a line: in the text it would tear sentences apart.
     """
     source = _OURS.sub(" ", source[: limits.HTML_CHARS])
     links: dict[str, None] = {}

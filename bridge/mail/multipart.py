@@ -1,7 +1,7 @@
-"""Where the parts of a multipart body lie (RFC 2046, section 5.1), numbered as IMAP numbers them (RFC 9051, section 6.4.5.1).
+"""Where the parts of a multipart body lie (RFC 2046, section 5.1), numbered as IMAP does (RFC 9051, section 6.4.5.1).
 
-One pass over the lines that begin with ``--``, with the open multiparts on a stack: nothing is copied, nothing recurses, and deep
-nesting costs no more than wide.
+One pass over the lines that begin with ``--``, with the open multiparts on a stack: nothing is copied, nothing
+recurses, and deep nesting costs no more than wide.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ class Leaf:
     """One part that is no multipart; ``body[start:end]`` is its content as transferred."""
 
     section: str
-    headers: header.Headers
-    start: int
-    end: int
-    closed: bool  # its end was seen: a boundary, or the end of a whole message
+    head: bytes = b""  # its own header
+    kind: str = ""  # of its Content-Type, in lower case; "" where it has none
+    kind_params: params.Params = dataclasses.field(default_factory=list)
+    start: int = 0
+    end: int = 0
+    closed: bool = False  # its end was seen: a boundary, or the end of a whole message
     in_digest: bool = False  # the default type is message/rfc822 (RFC 2046, section 5.1.5)
 
 
@@ -37,33 +39,33 @@ class _Open:
     children: int = 0
 
 
-def boundary(headers: header.Headers) -> bytes:
-    """The boundary of a multipart; b"" where it is none, or names none."""
-    value = next(iter(headers.raw("Content-Type")), "")
-    if not value[:12].lower().lstrip().startswith("multipart/"):
-        return b""
-    name = params.token(params.split(value)[1], "boundary")
-    return name.rstrip().encode()
-
-
-def leaves(headers: header.Headers, body: bytes, *, entire: bool) -> list[Leaf]:
-    """The leaves of a message with these headers, at most ``limits.PARTS`` of them and no deeper than ``limits.DEPTH``.
+def leaves(head: bytes, body: bytes, *, entire: bool) -> list[Leaf]:
+    """The leaves of a message, at most ``limits.PARTS`` of them and no deeper than ``limits.DEPTH``.
 
     ``entire`` is False where ``body`` is only the beginning: its last leaf is then not closed.
     """
-    if not boundary(headers):
-        return [Leaf(section="1", headers=headers, start=0, end=len(body), closed=entire)]
-    return _Scan(headers, body, entire=entire).leaves()
+    kind, kind_params = params.split(header.field(head, b"content-type"))
+    if not _delimiter(kind, kind_params):
+        leaf = Leaf(section="1", head=head, kind=kind, kind_params=kind_params, start=0, end=len(body), closed=entire)
+        return [leaf]
+    scan = _Scan(body, entire=entire)
+    scan.push(kind, kind_params, "")
+    return scan.leaves()
+
+
+def _delimiter(kind: str, kind_params: params.Params) -> bytes:
+    """``--`` and the boundary of a multipart; b"" where it is none, or names none."""
+    name = params.token(kind_params, "boundary").rstrip() if kind.startswith("multipart/") else ""
+    return b"--" + name.encode() if name else b""
 
 
 class _Scan:
-    def __init__(self, headers: header.Headers, body: bytes, *, entire: bool) -> None:
+    def __init__(self, body: bytes, *, entire: bool) -> None:
         self._body = body
         self._entire = entire
         self._stack: list[_Open] = []
         self._found: list[Leaf] = []
-        self._leaf: tuple[str, header.Headers, int] | None = None  # the one that is open: (section, headers, start)
-        self._push(headers, "")
+        self._leaf: Leaf | None = None  # the one that is open; its end is not known yet
 
     def leaves(self) -> list[Leaf]:
         lines = _dashed_lines(self._body)
@@ -83,7 +85,8 @@ class _Scan:
     def _match(self, at: int) -> int:
         """The index of the open multipart whose delimiter begins the line at ``at``; -1 for none.
 
-        The longest wins: a boundary may begin with another one's, and the rest of a line does not count (RFC 2046, section 5.1.1).
+        The longest wins: a boundary may begin with another one's, and the rest of a line does not count (RFC 2046,
+        section 5.1.1).
         """
         best = -1
         for index, level in enumerate(self._stack):
@@ -104,40 +107,43 @@ class _Scan:
         self._open(level, at, next_line)
 
     def _open(self, level: _Open, at: int, next_line: int) -> None:
-        """A part begins on the line behind the delimiter at ``at``. Its header ends before ``next_line`` at the latest: a
-        delimiter in the header ends the part."""
+        """A part begins on the line behind the delimiter at ``at``. Its header ends before ``next_line`` at the
+        latest: a delimiter in the header ends the part.
+        """
         start = self._body.find(b"\n", at) + 1 or len(self._body)
         blank = _BLANK.search(self._body, start, max(start, next_line)) if start < len(self._body) else None
         if blank is None and next_line == len(self._body) and not self._entire:
             return  # the rest of its header was not downloaded
         end = blank.end() if blank else max(start, next_line)
-        headers = header.parse(self._body[start:end])
+        head = self._body[start : min(end, start + limits.HEADER_BYTES)]
+        kind, kind_params = params.split(header.field(head, b"content-type"))
         section = f"{level.prefix}{level.children}"
-        if not boundary(headers):
-            self._leaf = (section, headers, end)
+        if not _delimiter(kind, kind_params):
+            self._leaf = Leaf(
+                section=section,
+                head=head,
+                kind=kind,
+                kind_params=kind_params,
+                start=end,
+                end=end,
+                in_digest=level.digest,
+            )
         elif len(self._stack) < limits.DEPTH:
-            self._push(headers, section + ".")
+            self.push(kind, kind_params, section + ".")
 
-    def _push(self, headers: header.Headers, prefix: str) -> None:
-        kind = next(iter(headers.raw("Content-Type")), "").lower()
-        self._stack.append(_Open(b"--" + boundary(headers), prefix, kind.lstrip().startswith("multipart/digest")))
+    def push(self, kind: str, kind_params: params.Params, prefix: str) -> None:
+        self._stack.append(_Open(_delimiter(kind, kind_params), prefix, kind == "multipart/digest"))
 
     def _pop(self, depth: int) -> None:
-        """Closes the multiparts from ``depth`` inward; one without children has an empty text, as IMAP servers have it."""
+        """Closes the multiparts from ``depth`` inward; one without children has an empty text, as servers have it."""
         while len(self._stack) > depth:
             level = self._stack.pop()
             if not level.children:
-                empty = Leaf(section=level.prefix + "1", headers=header.Headers(()), start=0, end=0, closed=True)
-                self._found.append(empty)
+                self._found.append(Leaf(section=level.prefix + "1", closed=True))
 
     def _close(self, end: int, *, closed: bool) -> None:
         if self._leaf:
-            section, headers, start = self._leaf
-            digest = self._stack[-1].digest
-            leaf = Leaf(
-                section=section, headers=headers, start=start, end=max(start, end), closed=closed, in_digest=digest
-            )
-            self._found.append(leaf)
+            self._found.append(dataclasses.replace(self._leaf, end=max(self._leaf.start, end), closed=closed))
         self._leaf = None
 
 

@@ -1,7 +1,7 @@
-"""``text/plain; charset=utf-8``: a value and its parameters (RFC 2045, section 5.1; RFC 2231 for long and foreign ones).
+"""``text/plain; charset=utf-8``: a value and its parameters (RFC 2045, section 5.1; RFC 2231).
 
-Parameters are pairs of text in the order in which they are written, names in lower case: from a header field by ``split``, or from
-the lists of a BODYSTRUCTURE.
+Parameters are pairs of text in the order in which they are written, names in lower case: from a header field by
+``split``, or from the lists of a BODYSTRUCTURE.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def token(params: Iterable[tuple[str, str]], name: str) -> str:
 
 
 def text(params: Params, name: str) -> str:
-    """The parameter as people read it: an RFC 2231 form if there is one, else the plain one with its encoded words decoded."""
+    """The parameter as people read it: its RFC 2231 form if there is one, else its plain one, encoded words decoded."""
     extended = [(key[len(name) :], value) for key, value in params if key.startswith(name + "*")]
     decoded = _extended(extended) if extended else ""
     return decoded or charset.one_line(header.words(token(params, name)))
 
 
 def _extended(sections: Params) -> str:
-    """Sections (``*``, ``*0*``, ``*1``) joined by their numbers; percent-encoded ones are in the charset that the first names."""
+    """Sections (``*``, ``*0*``, ``*1``) joined by their numbers; those with a last ``*`` are percent-encoded."""
     found: dict[int, tuple[bool, str]] = {}
     for suffix, value in sections:
         if match := _SECTION.fullmatch(suffix):

@@ -40,7 +40,7 @@ class Part:
 
     @property
     def is_attachment(self) -> bool:
-        """Declared as one, or has a name, or is no text; pictures that belong to the HTML beside them (no name, but an id) are none."""
+        """Declared as one, or has a name, or is no text; a picture that HTML shows (no name, but an id) is none."""
         if self.disposition == "attachment" or self.name:
             return True
         return not (self.type.startswith("text/") or self.content_id or self.type in _NOT_ATTACHED)
@@ -57,11 +57,10 @@ def make(
     content_id: str,
     size: int,
 ) -> Part:
-    """A part from what its header, or the server, says of it, as text (raw: RFC 2047 and 2231 forms are decoded here)."""
-    kind = kind.lower()
+    """A part from what its header, or the server, says of it: raw, RFC 2047 and 2231 forms are decoded here."""
     return Part(
         section=section,
-        type=kind if _TYPE.fullmatch(kind[:_TOKEN_CHARS]) else "application/octet-stream",
+        type=part_type(kind),
         name=_file_name(disposition_params, kind_params) if disposition_params or kind_params else "",
         size=max(size, 0),
         charset=_word(params.token(kind_params, "charset")),
@@ -73,9 +72,17 @@ def make(
     )
 
 
+def part_type(kind: str) -> str:
+    """A Content-Type without its parameters, in lower case; what is none is application/octet-stream."""
+    lower = kind[: _TOKEN_CHARS + 1].lower()
+    return lower if len(lower) <= _TOKEN_CHARS and _TYPE.fullmatch(lower) else "application/octet-stream"
+
+
 def _word(value: str) -> str:
     """A token in lower case, without what some mailers put around it."""
-    return charset.one_line(value).strip(" \"'").lower()[:_TOKEN_CHARS] if value else ""
+    if value.isalnum():
+        return value[:_TOKEN_CHARS].lower()
+    return charset.one_line(value).strip(" \"'").lower()[:_TOKEN_CHARS]
 
 
 def _file_name(disposition_params: params.Params, kind_params: params.Params) -> str:

@@ -1,28 +1,53 @@
 """BODYSTRUCTURE, or a whole message → the leaves of a mail, and which of their octets are in hand.
 
-Sections are numbered as an IMAP server numbers them, so that a part can be asked for by what is found here. A message/rfc822 part is
-one leaf. Parts beyond ``limits.PARTS`` and deeper than ``limits.DEPTH`` are left out.
+Sections are numbered as an IMAP server numbers them, so that a part can be asked for by what is found here. A
+message/rfc822 part is one leaf. Parts beyond ``limits.PARTS`` and deeper than ``limits.DEPTH`` are left out.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.mail import charset, header, limits, multipart, params
-from bridge.mail.part import Part, make
+from bridge.mail.part import Part, make, part_type
 
-__all__ = ["Part", "from_bodystructure", "from_message", "slice_prefix", "text_part"]
+__all__ = ["Anatomy", "Fetched", "Part", "from_bodystructure", "from_message", "slice_prefix", "text_part"]
 
-_CONTENT_TYPE = re.compile(rb"^content-type[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?", re.MULTILINE | re.IGNORECASE)
 _EMPTY_TEXT_OCTETS = 2  # one line end: the text/plain that mailers put beside HTML for form's sake
 _FIXED_FIELDS = 7  # of a leaf in BODYSTRUCTURE, before the optional ones
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """The parts of a mail, and what of them is in hand."""
+
+    parts: tuple[Part, ...] = ()  # the leaves, in order
+    content: Mapping[str, bytes] = dataclasses.field(
+        default_factory=dict, repr=False
+    )  # section → octets as transferred
+    whole: frozenset[str] = frozenset()  # the sections whose content is complete
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """What one FETCH gave: an ``Anatomy``, once somebody looks at it. Most rules only look at the header."""
+
+    head: bytes = dataclasses.field(repr=False)
+    bodystructure: Any = dataclasses.field(repr=False)
+    text_prefix: bytes = dataclasses.field(repr=False)
+
+    def anatomy(self) -> Anatomy:
+        parts = from_bodystructure(self.bodystructure)
+        content, whole = slice_prefix(self.head, self.text_prefix, parts)
+        return Anatomy(parts=parts, content=content, whole=whole)
+
+
 def from_bodystructure(nested: Any) -> tuple[Part, ...]:
-    """The leaves of a BODYSTRUCTURE (RFC 9051, section 7.5.2): nested tuples or lists of bytes, str, int and None, a multipart's
-    parts either in a list of their own (as imapclient gives them) or one after the other. What is missing or odd is passed over.
+    """The leaves of a BODYSTRUCTURE (RFC 9051, section 7.5.2): nested tuples or lists of bytes, str, int and None, a
+    multipart's parts either in a list of their own (as imapclient gives them) or one after the other. What is missing
+    or odd is passed over.
     """
     found: list[Part] = []
     todo: list[tuple[Any, str, int]] = [(nested, "", 0)]  # (body, section, depth); the last is the next
@@ -52,9 +77,8 @@ def _children(body: Sequence[Any]) -> list[tuple[int, Any]]:
 
 
 def _leaf(body: Sequence[Any], section: str) -> Part:
-    kind, subtype, kind_params, content_id, _, encoding, size = (*body[:_FIXED_FIELDS], *[None] * _FIXED_FIELDS)[
-        :_FIXED_FIELDS
-    ]
+    fixed = list(body[:_FIXED_FIELDS]) + [None] * (_FIXED_FIELDS - len(body))
+    kind, subtype, kind_params, content_id, _, encoding, size = fixed
     disposition, disposition_params = _disposition(body[_FIXED_FIELDS:])
     return make(
         section=section,
@@ -71,9 +95,9 @@ def _leaf(body: Sequence[Any], section: str) -> Part:
 def _disposition(optional: Sequence[Any]) -> tuple[str, params.Params]:
     """Looked for by its shape, ``("attachment" (…))``, since servers differ in how many fields stand before it."""
     for field in optional:
-        if isinstance(field, list | tuple) and len(field) == 2 and isinstance(field[0], bytes | str):
-            if field[1] is None or isinstance(field[1], list | tuple):
-                return _text(field[0]), _pairs(field[1])
+        pair = isinstance(field, list | tuple) and len(field) == 2 and isinstance(field[0], bytes | str)
+        if pair and (field[1] is None or isinstance(field[1], list | tuple)):
+            return _text(field[0]), _pairs(field[1])
     return "", []
 
 
@@ -91,19 +115,21 @@ def _text(value: Any) -> str:
 
 
 def slice_prefix(head: bytes, text_prefix: bytes, parts: Sequence[Part]) -> tuple[dict[str, bytes], frozenset[str]]:
-    """What of each part lies in the first octets of BODY[TEXT]: section → its octets as transferred, and the sections of which that is
-    all. A section that the server describes otherwise than these octets look is left out: it has to be fetched.
+    """What of each part lies in the first octets of BODY[TEXT]: section → its octets as transferred, and the sections
+    of which that is all. A section that the server describes otherwise than these octets look is left out: it has to
+    be fetched.
     """
-    match = _CONTENT_TYPE.search(head)
-    found = multipart.leaves(header.parse(match[0] if match else b""), text_prefix, entire=False)
-    if len(head) >= limits.HEADER_BYTES or (len(found) == 1 < len(parts) and not multipart.boundary(found[0].headers)):
-        return {}, frozenset()
+    if len(head) >= limits.HEADER_BYTES:
+        return {}, frozenset()  # it is cut, and the field that names the boundary may be missing
+    found = multipart.leaves(head, text_prefix, entire=False)
+    if len(found) == 1 < len(parts) and found[0].head is head:
+        return {}, frozenset()  # the server saw parts where no boundary is named
     by_section = {part.section: part for part in parts}
     content: dict[str, bytes] = {}
     whole: set[str] = set()
     for leaf in found:
         part = by_section.get(leaf.section)
-        if part is None or part.type != _described(leaf, 0).type:
+        if part is None or part.type != part_type(_kind(leaf)):
             continue
         octets, complete = _known(leaf, text_prefix[leaf.start : leaf.end], part.size)
         content[leaf.section] = octets
@@ -113,7 +139,7 @@ def slice_prefix(head: bytes, text_prefix: bytes, parts: Sequence[Part]) -> tupl
 
 
 def _known(leaf: multipart.Leaf, octets: bytes, size: int) -> tuple[bytes, bool]:
-    """The part's octets, and whether they are all: behind the size that the server names, only its boundary may follow."""
+    """The part's octets, and whether they are all: behind the size that the server names only a boundary may follow."""
     if leaf.closed:
         return octets, True
     rest = octets[size:]
@@ -123,35 +149,37 @@ def _known(leaf: multipart.Leaf, octets: bytes, size: int) -> tuple[bytes, bool]
 
 
 def from_message(raw: bytes) -> tuple[bytes, tuple[Part, ...], dict[str, bytes]]:
-    """A whole message, with CRLF or LF line ends → (its header, its leaves, section → octets), all as IMAP would give them (CRLF)."""
+    """A whole message, CRLF or LF → (its header, its leaves, section → octets), as IMAP gives them: with CRLF."""
     if raw.count(b"\n") != raw.count(b"\r\n"):
         raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     end = header.end(raw)
     head, body = raw[:end][: limits.HEADER_BYTES], raw[end:]
-    found = multipart.leaves(header.parse(head), body, entire=True)
+    found = multipart.leaves(head, body, entire=True)
     parts = tuple(_described(leaf, leaf.end - leaf.start) for leaf in found)
     return head, parts, {leaf.section: body[leaf.start : leaf.end] for leaf in found}
 
 
 def _described(leaf: multipart.Leaf, size: int) -> Part:
-    raw = leaf.headers.raw
-    kind, kind_params = params.split(next(iter(raw("Content-Type")), ""))
-    disposition, disposition_params = params.split(next(iter(raw("Content-Disposition")), ""))
+    disposition, disposition_params = params.split(header.field(leaf.head, b"content-disposition"))
     return make(
         section=leaf.section,
-        kind=kind or ("message/rfc822" if leaf.in_digest else "text/plain"),
-        kind_params=kind_params,
-        encoding=next(iter(raw("Content-Transfer-Encoding")), ""),
+        kind=_kind(leaf),
+        kind_params=leaf.kind_params,
+        encoding=header.field(leaf.head, b"content-transfer-encoding"),
         disposition=disposition,
         disposition_params=disposition_params,
-        content_id=next(iter(raw("Content-ID")), ""),
+        content_id=header.field(leaf.head, b"content-id"),
         size=size,
     )
 
 
+def _kind(leaf: multipart.Leaf) -> str:
+    return leaf.kind or ("message/rfc822" if leaf.in_digest else "text/plain")
+
+
 def text_part(parts: Sequence[Part]) -> Part | None:
-    """What people read: the first text/plain that is no attachment, else the first text/html, else a named text that is not declared
-    as an attachment. An empty text/plain beside HTML does not count.
+    """What people read: the first text/plain that is no attachment, else the first text/html, else a text that has a
+    name but is not declared an attachment. An empty text/plain beside HTML does not count.
     """
     for attached in (False, True):
         texts = [part for part in parts if part.is_attachment is attached and part.disposition != "attachment"]

@@ -23,8 +23,8 @@ def decode(part: Part, raw: bytes) -> bytes:
 
 
 def readable(part: Part, raw: bytes) -> str:
-    """The text of a text part: decoded, HTML turned to text, white space tidied (no-break spaces are spaces, what cannot be seen is
-    gone, lines end with a line feed and without blanks). ``raw`` may be cut off anywhere.
+    """The text of a text part: decoded, HTML turned to text, white space tidied (no-break spaces are spaces, what
+    cannot be seen is gone, lines end with a line feed and without blanks). ``raw`` may be cut off anywhere.
     """
     octets = decode(part, raw[: limits.TEXT_BYTES])
     if part.type == "text/html":

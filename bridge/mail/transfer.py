@@ -1,4 +1,4 @@
-"""Transfer encodings (RFC 2045, section 6), read leniently: junk is skipped, what is cut off is left out, nothing raises."""
+"""Transfer encodings (RFC 2045, section 6), undone leniently: junk is skipped, a cut end left out, nothing raises."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How a payload becomes bytes: the contract. Pure.
 
-An encoding is one file that exports ``PLUGIN``. A payload value is what the rule's ``payload`` renders to: a string, a number, a
-bool, None, bytes, a datetime, or a map or list of these.
+An encoding is one file that exports ``PLUGIN``. A payload value is what the rule's ``payload`` renders to: a string, a
+number, a bool, None, bytes, a datetime, or a map or list of these.
 """
 
 from __future__ import annotations

@@ -49,18 +49,22 @@ async def sink_for(broker: scripted.Broker, *, ready: bool = True, **settings: A
 async def test_a_reason_code_decides_whether_it_is_tried_again(
     reason: int, kind: type[errors.MailwireError], qos: int
 ) -> None:
-    async with scripted.Broker(answer=lambda message: scripted.ack(message, reason)) as broker:
-        async with sink_for(broker) as sink:
-            with pytest.raises(kind) as refused:
-                await asyncio.wait_for(sink.send(delivery(qos=qos), expires_in_s=None), 10)
+    async with (
+        scripted.Broker(answer=lambda message: scripted.ack(message, reason)) as broker,
+        sink_for(broker) as sink,
+    ):
+        with pytest.raises(kind) as refused:
+            await asyncio.wait_for(sink.send(delivery(qos=qos), expires_in_s=None), 10)
     assert type(refused.value) is kind
     assert refused.value.code == f"{'pubrec' if qos == 2 else 'puback'} 0x{reason:02x}"  # type: ignore[attr-defined]
 
 
 async def test_no_matching_subscribers_is_a_success() -> None:
-    async with scripted.Broker(answer=lambda message: scripted.ack(message, 0x10)) as broker:
-        async with sink_for(broker) as sink:
-            assert (await sink.send(delivery(), expires_in_s=None)).code == "puback 0x10"
+    async with (
+        scripted.Broker(answer=lambda message: scripted.ack(message, 0x10)) as broker,
+        sink_for(broker) as sink,
+    ):
+        assert (await sink.send(delivery(), expires_in_s=None)).code == "puback 0x10"
 
 
 @pytest.mark.parametrize(
@@ -69,9 +73,11 @@ async def test_no_matching_subscribers_is_a_success() -> None:
     ids=["0x84", "1", "closed", "odd"],
 )
 async def test_a_broker_that_does_not_speak_version_5_is_spoken_to_in_3_1_1(refusal: bytes | None) -> None:
-    async with scripted.Broker(hello=lambda level: refusal if level == 5 else scripted.ACCEPT_311) as broker:
-        async with sink_for(broker) as sink:
-            receipt = await sink.send(delivery(payload=b"plain"), expires_in_s=30)
+    async with (
+        scripted.Broker(hello=lambda level: refusal if level == 5 else scripted.ACCEPT_311) as broker,
+        sink_for(broker) as sink,
+    ):
+        receipt = await sink.send(delivery(payload=b"plain"), expires_in_s=30)
     assert receipt.code == "puback 0x00"
     assert broker.connects[-1][0] == 4
     assert broker.published[0].rest == b"plain", "no properties in 3.1.1"
@@ -84,9 +90,11 @@ async def test_a_broker_that_was_only_starting_is_spoken_to_in_5_after_all() -> 
 
 
 async def test_a_version_that_is_written_is_kept() -> None:
-    async with scripted.Broker(hello=lambda level: scripted.connack(0x84)) as broker:
-        async with sink_for(broker, ready=False, version=5):
-            await servers.until(lambda: len(broker.connects) > 3)
+    async with (
+        scripted.Broker(hello=lambda _: scripted.connack(0x84)) as broker,
+        sink_for(broker, ready=False, version=5),
+    ):
+        await servers.until(lambda: len(broker.connects) > 3)
     assert {level for level, _ in broker.connects} == {5}
 
 
@@ -145,37 +153,43 @@ async def test_what_waits_for_room_fails_too_when_the_connection_is_lost() -> No
 
 
 async def test_nothing_is_sent_again_by_itself_after_a_reconnect() -> None:
-    async with scripted.Broker(answer=lambda m: None if m.connection == 1 else scripted.usual(m)) as broker:
-        async with sink_for(broker) as sink:
-            sends = [sink.send(delivery(n, topic=f"lost/{n}", qos=n % 3), expires_in_s=None) for n in range(6)]
-            outcomes = await asyncio.wait_for(asyncio.gather(*sends, return_exceptions=True), 5)
-            assert any(isinstance(outcome, errors.Unavailable) for outcome in outcomes)
-            await asyncio.wait_for(sink.ready(), 10)
-            await sink.send(delivery(topic="after"), expires_in_s=None)
+    async with (
+        scripted.Broker(answer=lambda m: None if m.connection == 1 else scripted.usual(m)) as broker,
+        sink_for(broker) as sink,
+    ):
+        sends = [sink.send(delivery(n, topic=f"lost/{n}", qos=n % 3), expires_in_s=None) for n in range(6)]
+        outcomes = await asyncio.wait_for(asyncio.gather(*sends, return_exceptions=True), 5)
+        assert any(isinstance(outcome, errors.Unavailable) for outcome in outcomes)
+        await asyncio.wait_for(sink.ready(), 10)
+        await sink.send(delivery(topic="after"), expires_in_s=None)
     assert [message.topic for message in broker.published if message.connection == 2] == ["after"]
 
 
 async def test_one_message_that_costs_the_connection_each_time_comes_to_wait_by_itself() -> None:
-    async with scripted.Broker(answer=lambda m: None if m.topic == "poison" else scripted.usual(m)) as broker:
-        async with sink_for(broker) as sink:
-            outcomes = []
-            for _ in range(mqtt.SUSPICIOUS):
-                await asyncio.wait_for(sink.ready(), 10)
-                with pytest.raises(errors.Retryable) as failed:
-                    await sink.send(delivery(66, topic="poison"), expires_in_s=None)
-                outcomes.append(type(failed.value))
+    async with (
+        scripted.Broker(answer=lambda m: None if m.topic == "poison" else scripted.usual(m)) as broker,
+        sink_for(broker) as sink,
+    ):
+        outcomes = []
+        for _ in range(mqtt.SUSPICIOUS):
             await asyncio.wait_for(sink.ready(), 10)
-            await sink.send(delivery(), expires_in_s=None)
+            with pytest.raises(errors.Retryable) as failed:
+                await sink.send(delivery(66, topic="poison"), expires_in_s=None)
+            outcomes.append(type(failed.value))
+        await asyncio.wait_for(sink.ready(), 10)
+        await sink.send(delivery(), expires_in_s=None)
     assert outcomes == [errors.Unavailable, errors.Unavailable, errors.Retryable]
 
 
 async def test_a_broker_that_never_acknowledges_is_left_and_tried_anew() -> None:
-    async with scripted.Broker(answer=lambda m: b"" if m.connection == 1 else scripted.usual(m)) as broker:
-        async with sink_for(broker, ack_timeout="100ms") as sink:
-            with pytest.raises(errors.Unavailable, match="no acknowledgement"):
-                await sink.send(delivery(), expires_in_s=None)
-            await asyncio.wait_for(sink.ready(), 10)
+    async with (
+        scripted.Broker(answer=lambda m: b"" if m.connection == 1 else scripted.usual(m)) as broker,
+        sink_for(broker, ack_timeout="100ms") as sink,
+    ):
+        with pytest.raises(errors.Unavailable, match="no acknowledgement"):
             await sink.send(delivery(), expires_in_s=None)
+        await asyncio.wait_for(sink.ready(), 10)
+        await sink.send(delivery(), expires_in_s=None)
 
 
 async def test_a_silent_broker_is_given_up() -> None:
@@ -213,17 +227,19 @@ async def test_junk_from_the_broker_costs_the_connection_and_nothing_else(junk: 
 
 
 async def test_credentials_that_are_refused_are_tried_slowly() -> None:
-    async with scripted.Broker(hello=lambda _: scripted.connack(0x86)) as broker:
-        async with sink_for(broker, ready=False, user="me", password="secret", retry_refused="1h") as sink:
+    async with (
+        scripted.Broker(hello=lambda _: scripted.connack(0x86)) as broker,
+        sink_for(broker, ready=False, user="me", password="secret", retry_refused="1h") as sink,
+    ):
 
-            async def refused() -> bool:
-                with pytest.raises(errors.Unavailable) as failed:
-                    await sink.send(delivery(), expires_in_s=None)
-                return isinstance(failed.value, errors.Refused)
+        async def refused() -> bool:
+            with pytest.raises(errors.Unavailable) as failed:
+                await sink.send(delivery(), expires_in_s=None)
+            return isinstance(failed.value, errors.Refused)
 
-            await servers.until(refused)
-            await asyncio.sleep(0.3)  # ten times the usual wait: time for tries that must not come
-            assert len(broker.connects) == 1
+        await servers.until(refused)
+        await asyncio.sleep(0.3)  # ten times the usual wait: time for tries that must not come
+        assert len(broker.connects) == 1
 
 
 @pytest.mark.parametrize("topic", ["", "a\0b", "x" * 65_536, "a/+/b", "a/#"])
@@ -236,8 +252,10 @@ async def test_a_topic_that_mqtt_does_not_have_is_permanent(topic: str) -> None:
 
 
 async def test_a_stop_says_offline_and_goodbye() -> None:
-    async with scripted.Broker() as broker:
-        async with sink_for(broker):
-            pass
+    async with (
+        scripted.Broker() as broker,
+        sink_for(broker),
+    ):
+        pass
         await servers.until(lambda: broker.goodbyes)
     assert [message.rest[-7:] for message in broker.states] == [b"\x00online", b"offline"]

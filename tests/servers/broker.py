@@ -1,4 +1,5 @@
-"""A broker that does what brokers do seldom: refuses a version, a message, a client; falls silent; closes the connection."""
+"""A broker that does what brokers do seldom: refuses a version, a message, a client; falls silent; closes the
+connection."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """libcoap's example server as a device, and its client as a second, independent look at it.
 
-The server keeps what is PUT to ``/example_data`` and, with ``-d``, to any other path: the first PUT creates it (2.01), the next ones
-change it (2.04), a GET reads it back. Without ``-d`` a PUT to an unknown path is 4.04. ``/`` and ``/time`` can be read; ``/async``
-answers separately after some seconds.
+The server keeps what is PUT to ``/example_data`` and, with ``-d``, to any other path: the first PUT creates it (2.01),
+the next ones change it (2.04), a GET reads it back. Without ``-d`` a PUT to an unknown path is 4.04. ``/`` and
+``/time`` can be read; ``/async`` answers separately after some seconds.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ class Libcoap:
         return self._process.log.read_text(errors="replace")
 
     async def get(self, path: str) -> bytes:
-        """What libcoap's own client reads there (without the line break that it adds)."""
+        """What libcoap's own client reads there."""
         client = await asyncio.create_subprocess_exec(
-            *("coap-client-notls", "-m", "get", "-B", "5", "-w", f"{self.url}/{path.lstrip('/')}"),
+            *("coap-client-notls", "-m", "get", "-B", "5", "-o", "-", f"{self.url}/{path.lstrip('/')}"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env={**os.environ, "LC_ALL": "C"},
         )
         said, _ = await client.communicate()
-        return said.removesuffix(b"\n")
+        return said
 
 
 def answers(port: int) -> bool:

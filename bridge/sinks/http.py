@@ -1,0 +1,258 @@
+"""HTTP: a message is delivered when the server has answered 2xx (RFC 9110). Redirects are not followed.
+
+Each request carries the delivery's id as ``Idempotency-Key``, so that a server can drop the rare repeat. What comes
+out of a mail stays in its place: a path segment is percent-encoded whole, a header value loses its control characters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import datetime
+import email.utils
+import re
+import ssl
+import urllib.parse
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import httpx
+import pydantic
+
+from bridge import errors, schema, sinks
+from bridge.delivery import Delivery, Receipt
+from bridge.sinks import _dial, _pause, _url
+
+DEPTH = 16
+KEPT_BYTES = 1024  # of an answer
+READ_BYTES = 65_536  # of an answer; one that is longer costs the connection
+RETRY_AFTER_MAX_S = 86_400.0  # a server that asks for more is not believed
+LATER = frozenset({408, 425, 429})
+REFUSED = frozenset({401, 403})
+FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "te", "trailer", "upgrade"})
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+def _parse(text: str) -> _url.Url:
+    return _url.parse(text, ports={"https": 443, "http": 80}, path=True)
+
+
+def _check_names(headers: dict[str, Any]) -> dict[str, Any]:
+    for name in headers:
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a header")
+        if name.lower() in FRAMING:
+            raise ValueError(f"{name} is set by HTTP itself")
+    return headers
+
+
+class Headers(pydantic.RootModel[dict[str, pydantic.SecretStr]]):
+    """Header names and values; the values are secrets, since API keys live there."""
+
+    model_config = pydantic.ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    root: Annotated[dict[str, pydantic.SecretStr], pydantic.AfterValidator(_check_names)] = {}
+
+
+class Settings(sinks.Settings):
+    """A web server."""
+
+    url: Annotated[str, pydantic.AfterValidator(_url.checked_by(_parse))] = pydantic.Field(
+        description="https://host[:port][/path][?query]; a rule's `path` is appended to its path.",
+        examples=["https://hooks.lan/mail"],
+    )
+    headers: Headers = pydantic.Field(Headers(), description="Sent with every request.")
+    user: str | None = pydantic.Field(None, description="For Basic authentication, with `password`.")
+    password: pydantic.SecretStr | None = None
+    token: pydantic.SecretStr | None = pydantic.Field(None, description="For `Authorization: Bearer`.")
+    ca_file: Path | None = pydantic.Field(None, description="A CA to trust instead of the system's (PEM).")
+    timeout: schema.Duration = pydantic.Field(10.0, description="For connecting, and for the whole request.")
+    retry_min: schema.Duration = pydantic.Field(1.0, description="The first wait while the server is away; doubles.")
+    retry_max: schema.Duration = pydantic.Field(30.0, description="The longest wait between two tries.")
+    retry_refused: schema.Duration = pydantic.Field(300.0, description="The wait after 401 or 403.")
+
+    @pydantic.model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password belong together")
+        if self.user is not None and self.token is not None:
+            raise ValueError("either user and password, or token")
+        if self.ca_file is not None and self.address.scheme != "https":
+            raise ValueError("ca_file is for https:// only")
+        return self
+
+    @property
+    def address(self) -> _url.Url:
+        return _parse(self.url)
+
+
+class Action(sinks.Action):
+    """What is requested."""
+
+    path: Annotated[str, sinks.SEGMENTS] = pydantic.Field("", description="Appended to the sink's URL.")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    headers: Annotated[dict[str, str], pydantic.AfterValidator(_check_names), sinks.TEMPLATE] = pydantic.Field(
+        default_factory=dict
+    )
+
+
+class Http:
+    """One server."""
+
+    depth = DEPTH
+    pipelined = False
+
+    def __init__(self, settings: Settings, context: sinks.Context) -> None:
+        self._settings = settings
+        self._context = context
+        self._where = settings.address.authority
+        self._client: httpx.AsyncClient | None = None
+        self._exit = contextlib.AsyncExitStack()
+        self._away = _pause.Pause(min_s=settings.retry_min, max_s=settings.retry_max)
+
+    async def __aenter__(self) -> Self:
+        settings = self._settings
+        tls: ssl.SSLContext | bool = False  # http:// alone, then: nothing to verify, and no CAs to load
+        if settings.address.scheme == "https":
+            tls = _dial.tls_context(sink=self._context.name, ca_file=settings.ca_file)
+        client = httpx.AsyncClient(
+            verify=tls,
+            trust_env=False,  # what is sent, and where to, is what the configuration says: no .netrc, no proxies
+            follow_redirects=False,
+            timeout=settings.timeout,
+            limits=httpx.Limits(max_connections=DEPTH),
+            headers=_sink_headers(settings),
+        )
+        self._client = await self._exit.enter_async_context(client)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._exit.aclose()
+
+    async def ready(self) -> None:
+        """At once; while the server is away or refuses, after a pause."""
+        await self._away.over()
+
+    async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
+        """One request.
+
+        Raises:
+            errors.Refused: 401, 403.
+            errors.Unavailable: there is no connection to the server.
+            errors.Retryable: 408, 425, 429, 5xx, or the connection broke during the request.
+            errors.Permanent: any other answer.
+        """
+        assert self._client is not None, "the sink is not entered"  # noqa: S101 - a caller's bug, for the type checker
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                answer, body = await self._ask(self._client, self._request(self._client, delivery))
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            self._away.begin()
+            raise errors.Unavailable(f"{self._where}: {_why_not(error)}") from error
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+            raise errors.Permanent(f"{self._where}: this cannot be sent ({type(error).__name__})") from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise errors.Retryable(f"{self._where}: no answer within {self._settings.timeout:g} s") from error
+        except httpx.HTTPError as error:
+            raise errors.Retryable(f"{self._where}: the connection broke ({type(error).__name__})") from error
+        return self._receipt(delivery, answer, body)
+
+    def _request(self, client: httpx.AsyncClient, delivery: Delivery) -> httpx.Request:
+        method = delivery.options.get("method", "POST")
+        content = delivery.payload if method not in {"GET", "DELETE"} else None
+        own = {"Idempotency-Key": delivery.id, "Accept-Encoding": "identity"}
+        if content is not None:
+            own["Content-Type"] = delivery.media_type
+        given = delivery.options.get("headers") or {}
+        names = {name.lower() for name in given}
+        headers = [(name, value) for name, value in own.items() if name.lower() not in names]
+        encoded = [(name.encode("ascii"), header_value(value)) for name, value in [*headers, *given.items()]]
+        return client.build_request(method, self._url(delivery), content=content, headers=encoded)
+
+    def _url(self, delivery: Delivery) -> str:
+        """
+        Raises:
+            errors.Permanent: a segment would climb out of the sink's path. (The rules' cleaning lets none through.)
+        """
+        url, path = self._settings.address, delivery.options.get("path", delivery.target)
+        segments = [segment for segment in path.strip("/").split("/") if segment]
+        if any(segment in {".", ".."} for segment in segments):
+            raise errors.Permanent("a path segment is . or ..")
+        quoted = "".join("/" + urllib.parse.quote(segment, safe="", errors="replace") for segment in segments)
+        return f"{url.scheme}://{url.authority}{url.path}{quoted}" + (f"?{url.query}" if url.query else "")
+
+    async def _ask(self, client: httpx.AsyncClient, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        """The answer and the beginning of its body, as it comes over the wire: a compressed bomb stays compressed."""
+        answer = await client.send(request, stream=True)
+        kept, read = bytearray(), 0
+        try:
+            async for chunk in answer.aiter_raw():
+                kept += chunk[: KEPT_BYTES - len(kept)]
+                read += len(chunk)
+                if read > READ_BYTES:
+                    break
+        finally:
+            await answer.aclose()
+        return answer, bytes(kept)
+
+    def _receipt(self, delivery: Delivery, answer: httpx.Response, body: bytes) -> Receipt:
+        status = answer.status_code
+        if status in REFUSED:
+            self._away.begin(at_least_s=self._settings.retry_refused)
+            text = f"{self._where}: it answers {status}; check `user` and `password`, or `token`, and what they may do"
+            raise errors.Refused(text, code=str(status))
+        self._away.end()
+        if 200 <= status < 300:
+            return Receipt(delivery_id=delivery.id, code=str(status), payload=body)
+        if status in LATER or status >= 500:
+            wait_s = retry_after_s(answer.headers.get("Retry-After", ""), now=_now())
+            raise errors.Retryable(f"{self._where}: it answers {status}", code=str(status), retry_after_s=wait_s)
+        more = "; redirects are not followed, write the new address as `url`" if 300 <= status < 400 else ""
+        raise errors.Permanent(f"{self._where}: it answers {status}{more}", code=str(status), payload=body)
+
+
+def _sink_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
+    headers = {name.encode(): header_value(value.get_secret_value()) for name, value in settings.headers.root.items()}
+    if settings.token is not None:
+        headers[b"Authorization"] = b"Bearer " + header_value(settings.token.get_secret_value())
+    if settings.user is not None and settings.password is not None:
+        pair = f"{settings.user}:{settings.password.get_secret_value()}".encode()
+        headers[b"Authorization"] = b"Basic " + base64.b64encode(pair)
+    return list(headers.items())
+
+
+def header_value(value: object) -> bytes:
+    """Values come from mails: a line break would begin a header of the sender's choice (RFC 9110, section 5.5)."""
+    return _CONTROL.sub(" ", "" if value is None else str(value)).strip().encode("utf-8", "replace")
+
+
+def retry_after_s(text: str, *, now: datetime.datetime) -> float | None:
+    """Retry-After in seconds, from seconds or from a date (RFC 9110, section 10.2.3); None where it is neither."""
+    if text.strip().isascii() and text.strip().isdigit():
+        return min(float(text.strip()[:12]), RETRY_AFTER_MAX_S)
+    try:
+        when = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=datetime.UTC)
+    return min(max((when - now).total_seconds(), 0.0), RETRY_AFTER_MAX_S)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _why_not(error: BaseException) -> str:
+    """The reason lies at the bottom of the chain: httpx, httpcore, anyio, OSError."""
+    if isinstance(error, httpx.ConnectTimeout):
+        return "it does not answer"
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return _dial.why_not(cause or error)
+
+
+PLUGIN = sinks.Plugin(settings=Settings, action=Action, make=Http, target="path")

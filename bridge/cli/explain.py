@@ -26,19 +26,26 @@ LINE_CHARS = 300
 @click.argument("mails", metavar="MAIL.eml …", nargs=-1, required=True, type=click.File("rb"))
 @cli.config_option
 @click.option("--mailbox", metavar="NAME", help="The mailbox that it arrives in. Default: the first.")
-@click.option("--at", metavar="TIME", help="When it is looked at, such as 2026-11-01T07:30. Default: the mail's arrival.")
+@click.option(
+    "--at", metavar="TIME", help="When it is looked at, such as 2026-11-01T07:30. Default: the mail's arrival."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mail, a line each.")
-def command(*, mails: tuple[IO[bytes], ...], config_path: Path, mailbox: str | None, at: str | None, as_json: bool) -> None:
-    """What each rule makes of these mails, and why: each condition with what it wanted and what it saw, the values, and what would be
-    sent, byte for byte. Sends nothing, asks nobody, touches no state.
+def command(
+    *, mails: tuple[IO[bytes], ...], config_path: Path, mailbox: str | None, at: str | None, as_json: bool
+) -> None:
+    """What each rule makes of these mails, and why: each condition with what it wanted and what it saw, the values,
+    and what would be sent, byte for byte. Sends nothing, asks nobody, touches no state.
     """
     settings = config.load(config_path)
     where = _place(settings, mailbox)
     when = _time(at, settings.timezone) if at else None
     rule_set = _rules(settings)
-    show = _print_json if as_json else _print_tree
     for uid, file in enumerate(mails, 1):
-        show(file.name, _explain(file, Place(**where, uid=uid), rule_set, settings, when))
+        found = _explain(file, Place(**where, uid=uid), rule_set, settings, when)
+        if as_json:
+            click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        else:
+            _print_tree(file.name, found)
 
 
 def _place(settings: config.Settings, mailbox: str | None) -> dict[str, Any]:
@@ -74,10 +81,6 @@ def _explain(
     mail = Mail.from_bytes(raw, place=place)
     now = at if at is not None else mail.received.timestamp()
     return explanation.explain(mail, rule_set, rules.Moment(now=now, zone=settings.timezone, bridge=settings.name))
-
-
-def _print_json(name: str, found: explanation.Explanation) -> None:
-    click.echo(json.dumps(found.as_json(), ensure_ascii=False))
 
 
 def _print_tree(name: str, found: explanation.Explanation) -> None:
@@ -116,7 +119,9 @@ def _add_rule(tree: Tree, verdict: rules.Verdict) -> None:
 
 
 def _checked(line: rules.Checked) -> Text:
-    return Text.assemble((line.path, "cyan"), f": wanted {_line(line.wanted)}", ("; saw ", "dim"), _line(line.saw) or "nothing")
+    return Text.assemble(
+        (line.path, "cyan"), f": wanted {_line(line.wanted)}", ("; saw ", "dim"), _line(line.saw) or "nothing"
+    )
 
 
 def _value(value: Any) -> str:

@@ -1,8 +1,8 @@
 """What a mail means to the admin: the contract.
 
-``evaluate(mail, moment) → verdicts`` is pure, ordered, and explains itself: it does no I/O, and what needs the world (the clock, what
-is proven of the sender, counts) enters as a value in ``Moment``. ``wants(mail)`` says, after the first fetch, which sections the
-rules that are still alive need, so that a source downloads no more than that.
+``evaluate(mail, moment) → verdicts`` is pure, ordered, and explains itself: it does no I/O, and what needs the world
+(the clock, what is proven of the sender, counts) enters as a value in ``Moment``. ``wants(mail)`` says, after the
+first fetch, which sections the rules that are still alive need, so that a source downloads no more than that.
 
 A rule that raises counts as not matched and is reported in its verdict; if it has ``stop``, evaluation stops there.
 
@@ -123,15 +123,17 @@ class Rules(Protocol):
         """Section → octets at most, for the rules that are still alive after the first fetch; never raises."""
 
     def evaluate(self, mail: Mail, moment: Moment, *, explain: bool = False) -> Sequence[Verdict]:
-        """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its conditions."""
+        """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its
+        conditions.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ConditionPlugin:
     """What a file in ``conditions/`` exports.
 
-    ``setting`` is the type that pydantic validates the key's value with (its schema and its errors are those of the file);
-    ``make(setting)`` is the condition.
+    ``setting`` is the type that pydantic validates the key's value with (its schema and its errors are those of the
+    file); ``make(setting)`` is the condition.
     """
 
     setting: Any

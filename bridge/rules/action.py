@@ -29,7 +29,8 @@ class Fields:
     def __init__(self, plugin: sinks.Plugin, written: Mapping[str, Any]) -> None:
         """
         Raises:
-            ValueError: the sink does not know such an action (``pydantic.ValidationError``), or a template does not parse.
+            ValueError: the sink does not know such an action (``pydantic.ValidationError``), or a template does not
+            parse.
         """
         model = plugin.action.model_validate(dict(written))
         self._target = plugin.target
@@ -142,7 +143,9 @@ class Action:
         )
 
     def _follow(self, mail: Mail, main: Delivery, made: _Encoded, after_s: float) -> Delivery:
-        """Never expires. It becomes due only after its main, so that its own time to retry begins where that of the main ends."""
+        """Never expires. It becomes due only after its main, so that its own time to retry begins where that of the
+        main ends.
+        """
         latest = (main.retry_until or main.created) + after_s
         return dataclasses.replace(
             main,

@@ -96,7 +96,9 @@ class CompiledRule:
         return bool(mentions & _TEXT_NAMES) or max(needs) >= rules.Need.TEXT
 
     def possible(self, mail: Mail, moment: rules.Moment) -> bool:
-        """Whether it can still match, as far as the header tells. A condition that raises is looked at again with all of the mail."""
+        """Whether it can still match, as far as the header tells. A condition that raises is looked at again with all
+        of the mail.
+        """
         look = matching.Look(mail, moment, {}, explain=False)
         try:
             return (self._unasked is None or self._unasked.possible(look)) and self._when.possible(look)

@@ -1,8 +1,8 @@
 """Settings → ``Rules``: which rules look at a mail, in which order, and what comes of it.
 
-The rules of a mailbox are picked once (``_of``); a mail is shown to each of them in turn. Everything that can be known at load is
-compiled, so that a rule that does not match costs one or two conditions. An index over thousands of rules goes into ``_candidates``:
-whatever it leaves out must be rules that cannot match.
+The rules of a mailbox are picked once (``_of``); a mail is shown to each of them in turn. Everything that can be
+known at load is compiled, so that a rule that does not match costs one or two conditions. An index over thousands of
+rules goes into ``_candidates``: whatever it leaves out must be rules that cannot match.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class RuleSet:
         return {mail.text_part.section: limits.TEXT_BYTES} if needed else {}
 
     def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> Sequence[rules.Verdict]:
-        """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its conditions."""
+        """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its
+        conditions.
+        """
         return list(self._explained(mail, moment) if explain else self._evaluated(mail, moment))
 
     def _evaluated(self, mail: Mail, moment: rules.Moment) -> Iterator[rules.Verdict]:

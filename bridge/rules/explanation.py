@@ -1,4 +1,6 @@
-"""What ``mailwire explain`` says of one mail, as values: the JSON object of the public interface, which the terminal's tree is made from too."""
+"""What ``mailwire explain`` says of one mail, as values: the JSON object of the public interface, which the
+terminal's tree is made from too.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def in_order(verdict: rules.Verdict) -> list[tuple[Delivery, str]]:
 
 
 def reason(verdict: rules.Verdict) -> rules.Checked | None:
-    """Why a rule does not match: the first line that does not hold and is not inside a group, which may hold without it."""
+    """Why a rule does not match: the first line that does not hold and is not inside a group, which may hold without
+    it.
+    """
     return next((line for line in lines(verdict) if not line.held and not _in_group(line.path)), None)
 
 

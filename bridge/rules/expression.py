@@ -1,8 +1,9 @@
 """``if: "{{ temp > 30 }}"``: comparisons of like with like.
 
-The template engine compares anything with anything (``"29" > 30`` is true, and so is a missing value ``< 30``). So every comparison in an
-``if`` is rewritten, token by token, into a call of ``compare``, which raises on unlike types: ``temp > 30 and place == "hall"`` is run as
-``_compare(temp, ">", 30) and _compare(place, "==", "hall")``. A chain ``1 < temp < 5`` means what it means in Python.
+The template engine compares anything with anything (``"29" > 30`` is true, and so is a missing value ``< 30``). So
+every comparison in an ``if`` is rewritten, token by token, into a call of ``compare``, which raises on unlike types:
+``temp > 30 and place == "hall"`` is run as ``_compare(temp, ">", 30) and _compare(place, "==", "hall")``. A chain
+``1 < temp < 5`` means what it means in Python.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from bridge.rules import filters, template
 from bridge.rules.text import clip
 
 _TOKEN = re.compile(
-    r"""(?P<token> "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | \d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)? | \w+ | [=!<>]= | // | \*\* | . )\s*""",
+    r"""(?: "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'       # a text
+        | \d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)? | \w+    # a number, a name
+        | [=!<>]= | // | \*\* | . )\s*""",
     re.VERBOSE | re.DOTALL,
 )
 _COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -84,8 +87,10 @@ def _shown(value: Any) -> str:
 
 @functools.cache
 def _engine() -> minijinja.Environment:
-    """One for all expressions; nothing is ever added to it, so that it is no state."""
-    engine = minijinja.Environment(undefined_behavior="strict", fuel=template.FUEL, filters=filters.FILTERS)
+    """One for all expressions; nothing is added to it later, so that it is no state."""
+    engine = minijinja.Environment(undefined_behavior="strict", fuel=template.FUEL)
+    for name, function in filters.FILTERS.items():
+        engine.add_filter(name, function)
     engine.add_function("_compare", compare)
     for name, sign in _TESTS.items():
         engine.add_test(name, functools.partial(_test, sign))
@@ -160,23 +165,23 @@ class _Level:
         before = ""
         while self._tokens:
             written = self._tokens.pop(0)
-            token = written.strip()
-            if token == closer:
+            word = written.strip()
+            if word == closer:
                 break
-            if token in _CLOSERS:
-                operands[-1] += written + _Level(self._tokens).rewrite(_CLOSERS[token]) + _CLOSERS[token]
-            elif token in _COMPARISONS:
-                signs.append(token)
+            if word in _CLOSERS:
+                operands[-1] += written + _Level(self._tokens).rewrite(_CLOSERS[word]) + _CLOSERS[word]
+            elif word in _COMPARISONS:
+                signs.append(word)
                 operands.append("")
-            elif token in _BETWEEN and before != "is":
+            elif word in _BETWEEN and before != "is":
                 done.append(_chain(operands, signs) + f" {written} ")
-                operands, signs, has_in = [""], [], has_in and token == "not"
+                operands, signs, has_in = [""], [], has_in and word == "not"
             else:
                 operands[-1] += written
-                has_in = has_in or token == "in"
+                has_in = has_in or word == "in"
             if has_in and signs:
                 raise ValueError('put parentheses around the part with "in"')
-            before = token
+            before = word
         return "".join(done) + _chain(operands, signs)
 
 

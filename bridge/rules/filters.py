@@ -1,4 +1,6 @@
-"""What a rule's templates can do beside what the template engine brings: ``slug``, ``bytes(n)``, ``timestamp``, ``iso``, ``tojson``."""
+"""What a rule's templates can do beside what the template engine brings: ``slug``, ``bytes(n)``, ``timestamp``,
+``iso``, ``tojson``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import datetime
 import json
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
@@ -54,4 +57,10 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")
 
 
-FILTERS = {"slug": slug, "bytes": octets, "timestamp": timestamp, "iso": iso, "tojson": tojson}
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "slug": slug,
+    "bytes": octets,
+    "timestamp": timestamp,
+    "iso": iso,
+    "tojson": tojson,
+}

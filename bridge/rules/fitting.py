@@ -9,8 +9,8 @@ Path = tuple[Any, ...]
 
 
 def truncated(value: Any, encode: Callable[[Any], bytes], limit: int) -> bytes | None:
-    """The encoded value, its longest texts cut between characters until it has at most ``limit`` octets; None where even that
-    is not enough.
+    """The encoded value, its longest texts cut between characters until it has at most ``limit`` octets; None where
+    even that is not enough.
     """
     encoded = encode(value)
     while len(encoded) > limit:
@@ -23,7 +23,9 @@ def truncated(value: Any, encode: Callable[[Any], bytes], limit: int) -> bytes |
 
 
 def _cut(text: str | bytes, octets: int) -> str | bytes:
-    """At least one octet less; an encoding may need more for a character than UTF-8 does, so that one cut is rarely too much."""
+    """At least one octet less; an encoding may need more for a character than UTF-8 does, so that one cut is rarely
+    too much.
+    """
     if isinstance(text, bytes):
         return text[: max(0, len(text) - octets)]
     raw = text.encode("utf-8", "replace")

@@ -9,7 +9,7 @@ _KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")  # an atom with
 
 
 def wire(name: str) -> str:
-    """``flagged`` → ``\\Flagged``; a keyword like ``$Label`` stays as it is.
+    r"""``flagged`` → ``\Flagged``; a keyword like ``$Label`` stays as it is.
 
     Raises:
         ValueError: IMAP has no flag of that name.

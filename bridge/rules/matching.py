@@ -1,7 +1,8 @@
 """``when``, compiled: conditions and the groups of them.
 
-A group looks at its cheapest members first and stops as soon as it is decided. When explaining it goes on, but only to show: what
-comes after the decision changes neither the result nor the values, so that explaining and evaluating agree.
+A group looks at its cheapest members first and stops as soon as it is decided. When explaining it goes on, but only
+to show: what comes after the decision changes neither the result nor the values, so that explaining and evaluating
+agree.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Settings that parse themselves, and errors inside them, each at its own place.
 
-pydantic takes the places of a ``ValidationError`` that a validator raises and puts them behind the validator's own: so a list of texts with a
-bad regex in second place gives one error at ``when.subject.1``.
+pydantic takes the places of a ``ValidationError`` that a validator raises and puts them behind the validator's own:
+so a list of texts with a bad regex in second place gives one error at ``when.subject.1``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ Place = tuple[str | int, ...]
 
 
 class Parsed:
-    """A setting that is made from what stands in the file by ``parse``: one form, one error, whatever pydantic makes of unions."""
+    """A setting that is made from what stands in the file by ``parse``: one form, one error, whatever pydantic makes
+    of unions.
+    """
 
     @classmethod
     def parse(cls, value: Any) -> Self:

@@ -1,12 +1,14 @@
-"""RE2 as admins write it: ignoring case, with ``\\w \\d \\s \\b`` as Unicode.
+r"""RE2 as admins write it: ignoring case, with ``\w \d \s \b`` as Unicode.
 
-RE2 runs in time linear in the text, whatever the pattern. Its Perl classes and its ``\\b`` are ASCII, so a pattern is translated
-before it is compiled: ``\\w`` becomes ``[\\pL\\pM\\pN_]``, ``\\d`` becomes ``\\p{Nd}``, ``\\s`` takes in every Unicode space.
+RE2 runs in time linear in the text, whatever the pattern. Its Perl classes and its ``\b`` are ASCII, so a pattern is
+translated before it is compiled: ``\w`` becomes ``[\pL\pM\pN_]``, ``\d`` becomes ``\p{Nd}``, ``\s`` takes in
+every Unicode space.
 
-``\\b`` has no Unicode form in RE2, and nothing to build one from (it has no lookaround). For an ASCII text RE2's own is right. For any
-other text a pattern with a ``\\b`` has a second program: the text gets a mark (a code point that is no character) at both ends of every
-run of word characters, ``\\b`` becomes that mark, and every other atom may step over one. It is exact and stays linear; only ``\\B``, and
-a ``\\b`` written twice in a row, keep their ASCII meaning or fail in such a text.
+``\b`` has no Unicode form in RE2, and nothing to build one from (it has no lookaround). For an ASCII text RE2's own
+is right. For any other text a pattern with a ``\b`` has a second program: the text gets a mark (a code point that is
+no character) at both ends of every run of word characters, ``\b`` becomes that mark, and every other atom may step
+over one. It is exact and stays linear; only ``\B``, and a ``\b`` written twice in a row, keep their ASCII meaning
+or fail in such a text.
 
     syntax: https://github.com/google/re2/wiki/Syntax
 """
@@ -54,7 +56,7 @@ def _outside(name: str) -> str:
 
 
 class _Translation:
-    """One walk over a pattern. With ``marked`` every atom may step over a mark, and ``\\b`` is one."""
+    r"""One walk over a pattern. With ``marked`` every atom may step over a mark, and ``\b`` is one."""
 
     def __init__(self, pattern: str, *, dot_all: bool, marked: bool) -> None:
         self.pattern, self.marked = pattern, marked
@@ -263,7 +265,9 @@ def encodable(text: str) -> str:
 
 @functools.cache
 def _words() -> re.Pattern[str]:
-    """Runs of word characters. A single class cannot backtrack, so that the standard library's ``re`` is safe, and it is faster."""
+    """Runs of word characters. A single class cannot backtrack, so that the standard library's ``re`` is safe, and it
+    is faster.
+    """
     marks = (chr(code) for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)))
     combining = "".join(char for char in marks if unicodedata.category(char)[0] == "M")
     return re.compile(rf"[\w{combining}]+")

@@ -1,4 +1,6 @@
-"""What ``extract`` looks for in a text: a regex, whose first group is the value (without groups the whole match), or all of it."""
+"""What ``extract`` looks for in a text: a regex, whose first group is the value (without groups the whole match), or
+all of it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from bridge.rules.text import Regex
 
 
 class Search(nested.Parsed):
-    """``/temp=([-\\d.]+)/``; ``true`` takes the whole text."""
+    r"""``/temp=([-\d.]+)/``; ``true`` takes the whole text."""
 
     def __init__(self, written: Any) -> None:
         if not (written is True or (isinstance(written, str) and written.startswith("/"))):

@@ -1,7 +1,7 @@
 """One entry under ``rules:``, as the admin writes it.
 
-The shape is checked here, and everything that can be told from one value (a regex that RE2 refuses, a duration); what needs to know the
-rest of the configuration (sinks, mailboxes, names of values) is ``verify``'s.
+The shape is checked here, and everything that can be told from one value (a regex that RE2 refuses, a duration); what
+needs to know the rest of the configuration (sinks, mailboxes, names of values) is ``verify``'s.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Conditions(schema.Model):
     def _keep_order(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
         made = handler(data)
         if isinstance(data, Mapping):
-            made._written = tuple(data)
+            made._written = tuple(data)  # noqa: SLF001 — its own
         return made
 
     def items(self) -> list[tuple[str, Any]]:
@@ -189,7 +189,7 @@ class Rule(schema.Model):
     name: str = pydantic.Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
     mailboxes: _Names | None = pydantic.Field(None, description="Default: all.")
     event: Annotated[Literal["new"], pydantic.BeforeValidator(_event)] = "new"
-    when: When = pydantic.Field(default_factory=lambda: When())  # type: ignore[valid-type]  # made above, from the files
+    when: When = pydantic.Field(default_factory=When)  # type: ignore[valid-type]  # made above, from the files
     extract: dict[ValueName, Extract] = pydantic.Field({}, description="Values taken from the mail.")
     then: Annotated[tuple[Action, ...], pydantic.WrapValidator(_actions)] = pydantic.Field(
         (), description="What is sent."
@@ -203,7 +203,9 @@ class Rule(schema.Model):
     @classmethod
     def _keep_shape(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
         made = handler(data)
-        made._single = isinstance(data, Mapping) and isinstance(data.get("then"), Mapping)
+        made._single = (  # noqa: SLF001 — its own
+            isinstance(data, Mapping) and isinstance(data.get("then"), Mapping)
+        )
         return made
 
     def place(self, action: int) -> tuple[str | int, ...]:

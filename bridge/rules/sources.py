@@ -1,7 +1,7 @@
-"""One value under ``extract:``: where it is found, and of which type it is.
+r"""One value under ``extract:``: where it is found, and of which type it is.
 
-temp: { body: '/temp=([-\\d.]+)/', type: float }
-temp: [ { subject: … }, { header.X-Temp: …, default: 0 } ]     # the first that is found
+    temp: { body: '/temp=([-\d.]+)/', type: float }
+    temp: [ { subject: … }, { header.X-Temp: …, default: 0 } ]     # the first that is found
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Source:
             ValueError: it is no map with one source.
         """
         if not isinstance(written, Mapping):
-            raise ValueError("write where the value is found, such as { body: '/temp=([-\\d.]+)/', type: float }")
+            raise ValueError("write where the value is found, such as { body: '/temp=([-\\d.]+)/', type: float }")  # noqa: TRY004 — pydantic wants ValueError
         wrong = [((key,), message) for key, message in self._take(written) if message]
         if wrong:
             raise nested.error(wrong)
@@ -77,7 +77,8 @@ def _type_fault(value: Any) -> str:
         return ""
     if isinstance(value, str) and value in kinds.PLANNED:
         return "not yet supported"
-    return f"no type is called {value!r}{spelling.did_you_mean(str(value), kinds.TYPES)}; there are {', '.join(kinds.TYPES)}"
+    hint = spelling.did_you_mean(str(value), kinds.TYPES)
+    return f"no type is called {value!r}{hint}; there are {', '.join(kinds.TYPES)}"
 
 
 def _key_fault(key: str) -> str:

@@ -1,10 +1,10 @@
 """Strings with ``{{ … }}``: checked at load, rendered for each mail. The one place that knows minijinja.
 
-A ``Template`` is the admin's; the values are the mail's, and nothing of them is ever read as a template. A string that is exactly one
-``{{ … }}`` keeps its value's type. A value that is not there is an error, never an empty string.
+A ``Template`` is the admin's; the values are the mail's, and nothing of them is ever read as a template. A string
+that is exactly one ``{{ … }}`` keeps its value's type. A value that is not there is an error, never an empty string.
 
-``Segments`` is a topic or a path: split at the ``/`` written in the rule, each segment rendered, then cleaned whole, so that no mail gets out
-of its segment.
+``Segments`` is a topic or a path: split at the ``/`` written in the rule, each segment rendered, then cleaned whole,
+so that no mail gets out of its segment.
 
     syntax: https://docs.rs/minijinja/latest/minijinja/syntax/
 """
@@ -63,7 +63,9 @@ def pieces(source: str) -> Iterator[Piece]:
 
 
 def _end(source: str, kind: Kind, at: int) -> int:
-    """Behind the tag that was opened before ``at``: braces within it have to be closed first, and quoted ones do not count."""
+    """Behind the tag that was opened before ``at``: braces within it have to be closed first, and quoted ones do not
+    count.
+    """
     if kind == "{#":
         return source.find("#}", at) + 2 if "#}" in source[at:] else len(source)
     depth = 0
@@ -84,10 +86,11 @@ def _end(source: str, kind: Kind, at: int) -> int:
 
 @functools.cache
 def _engine() -> minijinja.Environment:
-    """One for all templates; nothing is ever added to it, so that it is no state."""
-    return minijinja.Environment(
-        undefined_behavior="strict", fuel=FUEL, filters=filters.FILTERS, keep_trailing_newline=True
-    )
+    """One for all templates; nothing is added to it later, so that it is no state."""
+    engine = minijinja.Environment(undefined_behavior="strict", fuel=FUEL, keep_trailing_newline=True)
+    for name, function in filters.FILTERS.items():
+        engine.add_filter(name, function)
+    return engine
 
 
 @functools.cache
@@ -182,16 +185,15 @@ def _run(call: Callable[..., Any], source: str, values: Mapping[str, Any]) -> An
         return call(source, **values)
     except minijinja.TemplateError as error:
         raise errors.RuleError(_reason(error)) from None
-    except Exception as error:  # a filter raises what it likes
+    except Exception as error:  # noqa: BLE001 — a filter raises what it likes
         raise errors.RuleError(f"a filter cannot take its value: {error}") from None
 
 
 def _reason(error: minijinja.TemplateError) -> str:
     """In plain words, and never with the values of a mail."""
     if error.kind == "UndefinedError":
-        return 'there is no value "{}"'.format(
-            (error.detail or "").removesuffix(" is undefined").strip("`") or "of that name"
-        )
+        name = (error.detail or "").removesuffix(" is undefined").strip("`")
+        return f'there is no value "{name or "of that name"}"'
     return f"template: {error.detail or error.message}"
 
 
@@ -241,7 +243,9 @@ def clean(segment: str) -> str:
 
 
 def bare_json(source: str) -> bool:
-    """Whether a string looks like JSON and has a value in it that stands bare: neither in quotes nor put there by ``tojson``."""
+    """Whether a string looks like JSON and has a value in it that stands bare: neither in quotes nor put there by
+    ``tojson``.
+    """
     parts = [part for part in pieces(source) if part.kind in ("text", "{{")]
     written = "".join("0" if part.kind == "{{" else part.text for part in parts)
     if written.lstrip()[:1] not in ("{", "[") or not _is_json(written):

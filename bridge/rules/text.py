@@ -1,9 +1,9 @@
 """The text forms of ``when``: what a subject, a body, a header or a display name has to say.
 
-    word                  contains it, ignoring case and runs of white space
-    /re/ /re/s            an RE2 search, ignoring case (flags: `s` dot matches line ends, `m` ^ and $ at lines, `c` exact case);
-                          its named groups become values
-    [a, b]                any of them
+    word              contains it, ignoring case and runs of white space
+    /re/ /re/s        an RE2 search, ignoring case; its named groups become values
+                      (flags: `s` dot matches line ends, `m` ^ and $ at lines, `c` exact case)
+    [a, b]            any of them
     {is, contains, starts, ends, glob, matches}   all of them
 
 Each form is a ``Text``, made once at load by ``Text.parse``. Looking at a mail costs no parsing and cannot raise.
@@ -206,7 +206,7 @@ class AllOf(Text):
     @staticmethod
     def _one(key: str, value: Any) -> Text:
         if not isinstance(value, str):
-            raise ValueError("write a string (a number or true needs quotes)")
+            raise ValueError("write a string (a number or true needs quotes)")  # noqa: TRY004 — pydantic wants ValueError
         return _FORMS[key](value)
 
     @property

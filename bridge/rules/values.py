@@ -62,7 +62,9 @@ class Listed(Value):
 
 
 class Document(Value):
-    """What is sent by a rule that says nothing of the payload: a map of the values that it has found; without any, who wrote what."""
+    """What is sent by a rule that says nothing of the payload: a map of the values that it has found; without any,
+    who wrote what.
+    """
 
     def __init__(self, found: frozenset[str]) -> None:
         self._found = sorted(found)

@@ -1,7 +1,8 @@
-"""What is wrong with a rule beyond its shape: sinks and mailboxes that do not exist, keys that a sink does not know, templates that do not
-parse or name a value that the rule does not have.
+"""What is wrong with a rule beyond its shape: sinks and mailboxes that do not exist, keys that a sink does not know,
+templates that do not parse or name a value that the rule does not have.
 
-``faults`` tells all of it at once, each at its place, counted from the rule. Pure, but for importing the sinks that the rule names.
+``faults`` tells all of it at once, each at its place, counted from the rule. Pure, but for importing the sinks that
+the rule names.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What templates can see of a mail and of the rule that looks at it: the reserved names.
 
-Everything is worked out only when a template asks for it, and is capped: templates are the admin's, values are the mail's, and the
-template engine bounds no memory by itself.
+Everything is worked out only when a template asks for it, and is capped: templates are the admin's, values are the
+mail's, and the template engine bounds no memory by itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""``header: {List-Id: …}``: a text for any header; all that are named have to hold, each for one of the fields of that name."""
+"""``header: {List-Id: …}``: a text for any header; all that are named have to hold, each for one of the fields of
+that name.
+"""
 
 from __future__ import annotations
 

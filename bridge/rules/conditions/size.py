@@ -21,7 +21,7 @@ class Bound(nested.Parsed):
         match = _WRITTEN.fullmatch(written) if isinstance(written, str) else None
         if match is None:
             raise ValueError('write it like ">1MB" or "<20kB"')
-        self.written = written.strip()
+        self.written: str = written.strip()
         self.compare = _SIGNS[match[1]]
         self.octets = schema.size_octets(match[2].strip())
 

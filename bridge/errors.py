@@ -48,7 +48,8 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+        line = f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+        return "".join(char if char.isprintable() else "\ufffd" for char in line)  # one line, whatever a key holds
 
 
 class ConfigError(MailwireError):

@@ -152,7 +152,7 @@ def _paths(model: type[Model]) -> tuple[str, ...]:
 
 
 def _secret_from(now: Reading, data: dict[Any, Any], name: str) -> pydantic.SecretStr:
-    """What the file that ``NAME_file`` names holds, less a trailing line break; "" and a note where there is nothing."""
+    """What is in the file of ``NAME_file``, less a trailing line break; "" and a note where it cannot be had."""
     key, where = f"{name}_file", data[f"{name}_file"]
     path = now.folder
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pydantic
 
-from bridge import errors, plugins, schema, spelling
+from bridge import errors, schema, spelling
 from bridge.config import faults, references, yaml
 from bridge.config.faults import Problem
 from bridge.config.places import Places
@@ -93,15 +93,13 @@ def _meaning(
         return
     yield from _same_names(raw, places)
     wrong = {problem.path[1] for problem in problems if problem.path[:1] == ("rules",) and len(problem.path) > 1}
-    types = {name: faults.lookup(entry, ("type",)) for name, entry in sinks.items()}
-    usable = {name: kind for name, kind in types.items() if kind in plugins.names("sinks")}
+    types = {name: str(faults.lookup(entry, ("type",))) for name, entry in sinks.items()}  # wrong ones, too
     for n, entry in enumerate(raw):
         if n in wrong or _holds_broken(entry):
             continue
         rule = settings.rules[n] if settings else Rule.model_validate(entry)
-        for path, message in verify.faults(rule, sinks=usable, mailboxes=mailboxes):
-            if faults.lookup(entry, path) not in types.keys() - usable.keys():  # else the sink itself is the fault
-                yield Problem(path=("rules", n, *path), message=message, at=faults.about(message))
+        for path, message in verify.faults(rule, sinks=types, mailboxes=mailboxes):
+            yield Problem(path=("rules", n, *path), message=message, at=faults.about(message))
 
 
 def _same_names(rules: list[Any], places: Places) -> Iterator[Problem]:

@@ -90,7 +90,7 @@ def _at(key: str, error: str | pydantic_core.PydanticCustomError) -> pydantic_co
 
 def _zone(value: Any) -> Any:
     if not isinstance(value, str):
-        return value
+        raise pydantic_core.PydanticKnownError("string_type")
     try:
         return zoneinfo.ZoneInfo(value)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -156,7 +156,7 @@ def test_any_text_of_yaml_s_own_characters_is_read_or_refused(text: str) -> None
 
 texts = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")))  # what YAML takes as it stands
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
     max_leaves=20,
 )

@@ -16,6 +16,24 @@ _CONFIG = {
     "listeners": {"default": {"type": "external"}},
     "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
 }
+V311 = 4  # CONNECT's protocol level
+UNACCEPTABLE_VERSION = bytes.fromhex("20020001")  # CONNACK with return code 1
+
+
+class _Reader(StreamReaderAdapter):
+    """A client's stream, from its first byte, although the beginning was looked at before amqtt reads it."""
+
+    def __init__(self, reader: asyncio.StreamReader, seen: bytes) -> None:
+        super().__init__(reader)
+        self._seen = seen
+
+    async def read(self, n: int = -1) -> bytes:
+        if not self._seen:
+            return await super().read(n)
+        if n < 0:
+            n = len(self._seen)
+        first, self._seen = self._seen[:n], self._seen[n:]
+        return first if len(first) == n else first + await super().read(n - len(first))
 
 
 @contextlib.asynccontextmanager
@@ -24,7 +42,16 @@ async def serve() -> AsyncIterator[int]:
     broker = Broker(_CONFIG)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await broker.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default")
+        try:
+            seen = await _to_level(reader)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        if seen[-1] > V311:
+            # amqtt takes MQTT 5's properties for a very long client id, and waits for the rest of it for ever. A server
+            # that does not speak a version answers so, and closes (MQTT 3.1.1, section 3.1.2.2).
+            writer.write(UNACCEPTABLE_VERSION)
+            return
+        await broker.external_connected(_Reader(reader, seen), StreamWriterAdapter(writer), "default")
 
     await broker.start()
     try:
@@ -32,3 +59,11 @@ async def serve() -> AsyncIterator[int]:
             yield port
     finally:
         await broker.shutdown()
+
+
+async def _to_level(reader: asyncio.StreamReader) -> bytes:
+    """The bytes of CONNECT up to its protocol level: type, length (one to four bytes), "MQTT", level."""
+    seen = await reader.readexactly(2)
+    while seen[-1] & 0x80 and len(seen) < 5:
+        seen += await reader.readexactly(1)
+    return seen + await reader.readexactly(7)

@@ -1,20 +1,25 @@
 """The IMAP source: one mailbox, one connection a folder, no thread and no more than a socket for one that is idle.
 
-client.py    one connection; the one file that knows the library's insides
-wire.py      its socket: octets counted, every answer under a deadline, readable without blocking
-frames.py    octets → responses, however they were cut
-response.py  responses → values
-tls.py       verified, with errors that say what to do
-hub.py       waits for all idle connections in the event loop; one probe at a time to a host that fails
-account.py   what a mailbox's folders share: login, worker threads
-session.py   an open folder's connection: asking, IDLE, polling
-fetch.py     UIDs → mails; the one that is to blame is found by halving
-folder.py    catching up behind the cursor, in pieces
-arrival.py   how far was I: first sight, cursor, UIDVALIDITY changed
-watcher.py   one folder's life, with reconnecting
-backoff.py   how long to wait
-changes.py   seen, flag, copy, move, delete
-commands.py  the connection for those
+From the bottom up:
+
+    client.py     the one file that knows the library's insides
+    connection.py one connection: commands, answers, IDLE
+    login.py      who we are, and what to do when the server says no
+    wire.py       a connection's socket: octets counted, every answer under a deadline, readable without blocking
+    frames.py     octets → responses, however they were cut
+    response.py   responses → values
+    tls.py        verified, with errors that say what to do
+    hub.py        waits for all idle connections in the event loop; one probe at a time to a host that fails
+    account.py    what a mailbox's folders share: login, worker threads
+    session.py    an open folder's connection: asking, IDLE, polling
+    fetch.py      UIDs → mails; the one that is to blame is found by halving
+    folder.py     catching up behind the cursor, in pieces
+    arrival.py    how far was I: first sight, cursor, UIDVALIDITY changed
+    watcher.py    one folder's life, with reconnecting
+    backoff.py    how long to wait
+    changes.py    seen, flag, copy, move, delete
+    commands.py   the connection for those
+    faults.py     where a bug of ours is, without the mail that it tripped over
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ import structlog
 
 from bridge import errors
 from bridge.sources import settings as settings_
-from bridge.sources.imap import client, hub
+from bridge.sources.imap import connection as connection_
+from bridge.sources.imap import hub, login
 
 log = structlog.get_logger()
 P = ParamSpec("P")
@@ -35,7 +36,7 @@ class Account:
         self._refusal = ""
         self._refused_until = 0.0
 
-    async def connect(self) -> client.Connection:
+    async def connect(self) -> connection_.Connection:
         """A new connection, logged in.
 
         Raises:
@@ -46,10 +47,10 @@ class Account:
         async with self._turn:
             if asyncio.get_running_loop().time() < self._refused_until:
                 raise errors.LoginRefused(self._refusal)
-            connection = client.Connection(self.settings)
+            connection = connection_.Connection(self.settings)
             try:
                 async with self.hub.door(self.settings.address):
-                    await self.work(connection, connection.open)
+                    await self.work(connection, login.open_, connection)
             except errors.LoginRefused as error:
                 self._remember(error)
                 raise
@@ -67,7 +68,7 @@ class Account:
         )
 
     async def work(
-        self, connection: client.Connection, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self, connection: connection_.Connection, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Runs what blocks on this connection in a worker thread. When cancelled, the connection is aborted, and the
         thread has let go of it before this returns.

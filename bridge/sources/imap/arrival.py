@@ -12,7 +12,8 @@ import structlog
 
 from bridge.sources import Batch, Cursor, Lost, Memory
 from bridge.sources import settings as settings_
-from bridge.sources.imap import client, fetch, folder
+from bridge.sources.imap import connection as connection_
+from bridge.sources.imap import fetch, folder
 
 log = structlog.get_logger()
 
@@ -27,7 +28,7 @@ class Arrival:
     def __init__(
         self,
         opened: folder.OpenFolder,
-        selected: client.Selected,
+        selected: connection_.Selected,
         *,
         mailbox: str,
         name: str,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from bridge import errors
 from bridge.delivery import MailChange, Receipt
 from bridge.sources.imap import client, fetch, response
+from bridge.sources.imap import connection as connection_
 
 _ATOM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&'+,-./:;<=>?@^_`|~")
 _LATER = {b"UNAVAILABLE", b"INUSE", b"SERVERBUG", b"EXPUNGEISSUED"}  # RFC 5530: it may work in a while
@@ -28,7 +29,7 @@ def runs(changes: Sequence[MailChange]) -> list[list[MailChange]]:
     return [list(run) for _, run in itertools.groupby(changes, alike)]
 
 
-def carry_out(connection: client.Connection, run: Sequence[MailChange]) -> list[Receipt]:
+def carry_out(connection: connection_.Connection, run: Sequence[MailChange]) -> list[Receipt]:
     """Carries out a run of alike changes. Blocks.
 
     Raises:
@@ -43,7 +44,7 @@ def carry_out(connection: client.Connection, run: Sequence[MailChange]) -> list[
     return [Receipt(delivery_id=each.id, code=code) for each in run]
 
 
-def _open(connection: client.Connection, change: MailChange) -> None:
+def _open(connection: connection_.Connection, change: MailChange) -> None:
     if connection.selected is None or connection.selected[0] != change.folder:
         try:
             connection.select(change.folder, read_only=False)
@@ -55,11 +56,11 @@ def _open(connection: client.Connection, change: MailChange) -> None:
         )
 
 
-def _seen(connection: client.Connection, uids: bytes, _argument: str) -> str:
+def _seen(connection: connection_.Connection, uids: bytes, _argument: str) -> str:
     return _store(connection, uids, b"\\Seen")
 
 
-def _flag(connection: client.Connection, uids: bytes, argument: str) -> str:
+def _flag(connection: connection_.Connection, uids: bytes, argument: str) -> str:
     return _store(connection, uids, flag_name(argument))
 
 
@@ -78,22 +79,22 @@ def flag_name(flag: str) -> bytes:
     return flag.encode("ascii")
 
 
-def _store(connection: client.Connection, uids: bytes, flag: bytes) -> str:
+def _store(connection: connection_.Connection, uids: bytes, flag: bytes) -> str:
     return _done(connection, b"UID STORE %s +FLAGS.SILENT (%s)" % (uids, flag))
 
 
-def _copy(connection: client.Connection, uids: bytes, target: str) -> str:
+def _copy(connection: connection_.Connection, uids: bytes, target: str) -> str:
     return _into(connection, b"UID COPY", uids, target)
 
 
-def _move(connection: client.Connection, uids: bytes, target: str) -> str:
+def _move(connection: connection_.Connection, uids: bytes, target: str) -> str:
     if b"MOVE" in connection.capabilities:
         return _into(connection, b"UID MOVE", uids, target)
     _into(connection, b"UID COPY", uids, target)
     return _delete(connection, uids, "")
 
 
-def _delete(connection: client.Connection, uids: bytes, _argument: str) -> str:
+def _delete(connection: connection_.Connection, uids: bytes, _argument: str) -> str:
     """Never a bare EXPUNGE: it would take mails with it that somebody else has marked."""
     _store(connection, uids, b"\\Deleted")
     if b"UIDPLUS" not in connection.capabilities:
@@ -104,7 +105,7 @@ def _delete(connection: client.Connection, uids: bytes, _argument: str) -> str:
 _OPS = {"seen": _seen, "flag": _flag, "copy": _copy, "move": _move, "delete": _delete}
 
 
-def _into(connection: client.Connection, verb: bytes, uids: bytes, target: str) -> str:
+def _into(connection: connection_.Connection, verb: bytes, uids: bytes, target: str) -> str:
     command = b"%s %s %s" % (verb, uids, client.folder_name(target))
     (answer,) = connection.run(command)
     if answer.ok:
@@ -121,29 +122,29 @@ def _into(connection: client.Connection, verb: bytes, uids: bytes, target: str) 
     return _code(answer)
 
 
-def _exist(connection: client.Connection, uids: bytes) -> bool:
+def _exist(connection: connection_.Connection, uids: bytes) -> bool:
     (answer,) = connection.run(b"UID SEARCH UID " + uids)
     return not answer.ok or bool(response.uids(answer.untagged))
 
 
-def _no_target(connection: client.Connection, target: str, created: client.Answer) -> errors.Permanent:
+def _no_target(connection: connection_.Connection, target: str, created: connection_.Answer) -> errors.Permanent:
     there = ", ".join(connection.folders())
     said = client.readable(created.text)
     return errors.Permanent(f"there is no folder {target!r}, and it cannot be made ({said}); the mailbox has: {there}")
 
 
-def _done(connection: client.Connection, command: bytes) -> str:
+def _done(connection: connection_.Connection, command: bytes) -> str:
     (answer,) = connection.run(command)
     if not answer.ok:
         raise _refused(answer)
     return _code(answer)
 
 
-def _code(answer: client.Answer) -> str:
+def _code(answer: connection_.Answer) -> str:
     return answer.code.decode("ascii", "replace").lower() or "ok"
 
 
-def _refused(answer: client.Answer) -> Exception:
+def _refused(answer: connection_.Answer) -> Exception:
     text, code = client.readable(answer.text), answer.code
     if answer.status == "BAD" or code in {b"OVERQUOTA", b"NOPERM", b"CANNOT", b"ALREADYEXISTS", b"LIMIT", b"TOOBIG"}:
         return errors.Permanent(f"the mail server refuses: {text}", code=code.decode("ascii", "replace"))

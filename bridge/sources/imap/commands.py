@@ -9,7 +9,7 @@ from bridge import errors
 from bridge.delivery import MailChange, Receipt
 from bridge.sources.imap import account as account_
 from bridge.sources.imap import changes as changes_
-from bridge.sources.imap import client
+from bridge.sources.imap import connection as connection_
 
 KEPT_S = 60.0  # after the last change
 _FRESH_S = 5.0  # after that it is asked whether it is still there, before anything is done on it
@@ -23,7 +23,7 @@ class Commands:
     def __init__(self, account: account_.Account) -> None:
         self._account = account
         self._turn = asyncio.Lock()
-        self._connection: client.Connection | None = None
+        self._connection: connection_.Connection | None = None
         self._used = 0.0
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -49,7 +49,7 @@ class Commands:
             self.close()
             return [errors.Retryable(str(error)) for _ in run]
 
-    async def _connected(self) -> client.Connection:
+    async def _connected(self) -> connection_.Connection:
         now = asyncio.get_running_loop().time()
         if self._connection is not None and now - self._used > _FRESH_S:
             try:

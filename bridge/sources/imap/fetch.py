@@ -19,6 +19,7 @@ from bridge import errors
 from bridge.mail import Mail, Place, limits
 from bridge.sources import Wants
 from bridge.sources.imap import client, faults, frames, response
+from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class Ask(Protocol):
     """Sends commands, in one write if the server stands it, and hands their answers to ``then`` in a worker thread."""
 
     def __call__(
-        self, *commands: bytes, then: Callable[[list[client.Answer]], T], idle: bool = False
+        self, *commands: bytes, then: Callable[[list[connection_.Answer]], T], idle: bool = False
     ) -> Awaitable[T]: ...
 
 
@@ -88,7 +89,7 @@ class Fetcher:
     async def since(self, uid: int, *, idle: bool) -> Found | None:
         """The mails from this UID on in one round trip; None where it takes a closer look (``SEARCH`` and ``uids``)."""
 
-        def then(answers: list[client.Answer]) -> Found:
+        def then(answers: list[connection_.Answer]) -> Found:
             return self._read(answers[0], lambda found: found >= uid)
 
         found = await self._ask(b"UID FETCH %d:* %s" % (uid, FIRST), then=then, idle=idle)
@@ -111,7 +112,7 @@ class Fetcher:
     async def _first(self, uids: Sequence[int]) -> Found:
         asked = frozenset(uids)
 
-        def then(answers: list[client.Answer]) -> Found:
+        def then(answers: list[connection_.Answer]) -> Found:
             return self._read(answers[0], asked.__contains__)
 
         found = await self._ask(b"UID FETCH %s %s" % (ranges(uids), FIRST), then=then)
@@ -135,7 +136,7 @@ class Fetcher:
 
     # In the worker thread
 
-    def _read(self, answer: client.Answer, asked: Callable[[int], bool]) -> Found:
+    def _read(self, answer: connection_.Answer, asked: Callable[[int], bool]) -> Found:
         found = Found(refused="" if answer.ok else client.readable(answer.text) or answer.status, code=answer.code)
         items: dict[int, dict[bytes, Any]] = {}
         for pieces in answer.untagged:
@@ -201,7 +202,7 @@ class Fetcher:
     async def _contents(
         self, found: Found, wanted: list[tuple[Sequence[int], tuple[tuple[str, int], ...]]], *, idle: bool
     ) -> None:
-        def then(answers: list[client.Answer]) -> list[tuple[bool, str]]:
+        def then(answers: list[connection_.Answer]) -> list[tuple[bool, str]]:
             return [self._fill(answer, dict(items), found) for answer, (_, items) in zip(answers, wanted, strict=False)]
 
         commands = [b"UID FETCH %s (UID %s)" % (ranges(uids), _partials(items)) for uids, items in wanted]
@@ -218,7 +219,7 @@ class Fetcher:
                 await self._contents(found, [(half, items)], idle=idle)
 
     @staticmethod
-    def _fill(answer: client.Answer, wanted: Mapping[str, int], found: Found) -> tuple[bool, str]:
+    def _fill(answer: connection_.Answer, wanted: Mapping[str, int], found: Found) -> tuple[bool, str]:
         ok = answer.ok
         for pieces in answer.untagged:
             try:

@@ -12,6 +12,7 @@ import structlog
 
 from bridge import errors
 from bridge.sources.imap import account, client, fetch, frames, response
+from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -22,7 +23,7 @@ class Session:
     silent server costs no thread.
     """
 
-    def __init__(self, account: account.Account, connection: client.Connection) -> None:
+    def __init__(self, account: account.Account, connection: connection_.Connection) -> None:
         self._account = account
         self._can_idle = b"IDLE" in connection.capabilities
         self.connection = connection
@@ -30,7 +31,7 @@ class Session:
         self._renew_at = now
         self._reconcile_at = now + account.settings.reconcile
 
-    async def ask(self, *commands: bytes, then: Callable[[list[client.Answer]], T], idle: bool = False) -> T:
+    async def ask(self, *commands: bytes, then: Callable[[list[connection_.Answer]], T], idle: bool = False) -> T:
         """The answers to these commands, as ``then`` makes of them in a worker thread.
 
         ``idle`` asks for IDLE behind them: ``DONE``, the commands and ``IDLE`` leave in one write (RFC 9051, section
@@ -54,16 +55,16 @@ class Session:
             if idle:
                 self._renewed()
 
-    async def _one_by_one(self, commands: tuple[bytes, ...], then: Callable[[list[client.Answer]], T]) -> T:
+    async def _one_by_one(self, commands: tuple[bytes, ...], then: Callable[[list[connection_.Answer]], T]) -> T:
         if self.connection.idling:
             await self._exchange((), lambda _: None)
-        answers: list[client.Answer] = []
+        answers: list[connection_.Answer] = []
         for command in commands[:-1]:
             answers += await self._exchange((command,), lambda answers: answers)
         return await self._exchange(commands[-1:], lambda last: then([*answers, *last]))
 
     async def _exchange(
-        self, commands: tuple[bytes, ...], then: Callable[[list[client.Answer]], T], *, idle: bool = False
+        self, commands: tuple[bytes, ...], then: Callable[[list[connection_.Answer]], T], *, idle: bool = False
     ) -> T:
         several = len(commands) + self.connection.idling + idle > 1
         self.connection.post(*commands, idle=idle)
@@ -71,7 +72,7 @@ class Session:
             raise errors.Disconnected(f"no answer within {self._account.settings.timeout:g} s")
         return await self._account.work(self.connection, self._finish, then, idle, several)
 
-    def _finish(self, then: Callable[[list[client.Answer]], T], idle: bool, several: bool) -> T:
+    def _finish(self, then: Callable[[list[connection_.Answer]], T], idle: bool, several: bool) -> T:
         answers = self.connection.collect()
         if several and self._account.pipelining == "untried":
             if any(answer.status == "BAD" for answer in answers):
@@ -121,7 +122,7 @@ class Session:
             errors.SourceError: the server refuses to search.
         """
 
-        def then(answers: list[client.Answer]) -> list[int]:
+        def then(answers: list[connection_.Answer]) -> list[int]:
             (answer,) = answers
             if not answer.ok:
                 raise errors.SourceError(f"the server refuses to search: {client.readable(answer.text)}")
@@ -134,7 +135,7 @@ class Session:
         out.
         """
 
-        def then(answers: list[client.Answer]) -> dict[int, datetime.datetime | None]:
+        def then(answers: list[connection_.Answer]) -> dict[int, datetime.datetime | None]:
             return dict(_dates(answers[0].untagged))
 
         return await self.ask(b"UID FETCH %s (UID INTERNALDATE)" % fetch.ranges(uids), then=then)

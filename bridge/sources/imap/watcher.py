@@ -13,7 +13,8 @@ from bridge import errors
 from bridge.mail import Place
 from bridge.sources import Batch, FolderState, Memory, State, Wants
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import arrival, backoff, client, faults, session
+from bridge.sources.imap import arrival, backoff, faults, session
+from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import folder as folder_
 
 log = structlog.get_logger()
@@ -37,7 +38,7 @@ class Watcher:
         self._wants = wants
         self._hand_on = hand_on
         self._progress = folder_.Progress()
-        self._connection: client.Connection | None = None
+        self._connection: connection_.Connection | None = None
         self._before = (0, 0)  # octets and round trips of earlier connections
         self._heard: float | None = None
         self._state: State = "connecting"
@@ -126,7 +127,7 @@ class Watcher:
             self._before, self._heard, self._connection = self._spent(), connection.heard, None
             connection.close()
 
-    def _open(self, connection: client.Connection, uidvalidity: int) -> folder_.OpenFolder:
+    def _open(self, connection: connection_.Connection, uidvalidity: int) -> folder_.OpenFolder:
         def place(uid: int) -> Place:
             return Place(mailbox=self._account.name, folder=self._folder, uidvalidity=uidvalidity, uid=uid)
 
@@ -140,7 +141,7 @@ class Watcher:
             hand_on=self._hand_on,
         )
 
-    def _arrival(self, opened: folder_.OpenFolder, selected: client.Selected) -> arrival.Arrival:
+    def _arrival(self, opened: folder_.OpenFolder, selected: connection_.Selected) -> arrival.Arrival:
         return arrival.Arrival(
             opened,
             selected,

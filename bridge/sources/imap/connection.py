@@ -1,0 +1,330 @@
+"""One IMAP connection: commands, their answers, and what the server says in between.
+
+Nothing here locks: a connection has one owner at a time. ``post`` and ``hear`` never block and are for the event loop;
+``open``, ``collect``, ``run`` and what is built on them block, for at most ``timeout`` an answer, and are for a worker
+thread.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import re
+import socket
+from typing import Literal
+
+from bridge import errors
+from bridge.sources import settings as settings_
+from bridge.sources.imap import client, frames, response, tls, wire
+
+_EVENT = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
+_STATUS = re.compile(rb"\* (OK|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
+_TAGGED = re.compile(rb"[A-Za-z0-9]+ (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
+_ANSWER_BYTES = 256 * 1024 * 1024  # of one command; chunks are far below
+
+LATER = frozenset({b"UNAVAILABLE", b"INUSE", b"LIMIT", b"SERVERBUG"})  # RFC 5530: the same may do in a while
+Kind = Literal["command", "idle", "done"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What one command brought: the tagged line, and the untagged responses before it."""
+
+    status: str  # OK | NO | BAD; "+" for an IDLE that has begun
+    text: bytes
+    untagged: list[frames.Pieces]
+
+    @property
+    def ok(self) -> bool:
+        return self.status in {"OK", "+"}
+
+    @property
+    def code(self) -> bytes:
+        return response.code(self.text)[0]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Selected:
+    """A folder as it was when it was opened."""
+
+    uidvalidity: int
+    uidnext: int | None  # some servers do not say
+    exists: int
+
+
+class Connection:
+    """Made without I/O, so that it can be aborted while ``open`` is still under way."""
+
+    def __init__(self, settings: settings_.Mailbox) -> None:
+        self.settings = settings
+        self._socket: socket.socket | None = None  # while connecting
+        self._wire: wire.Wire | None = None
+        self._library: client.Client | None = None
+        self._aborted = False
+        self._tags = 0
+        self._awaited: collections.deque[tuple[bytes, Kind]] = collections.deque()
+        self._idle_tag: bytes | None = None
+        self.capabilities: frozenset[bytes] = frozenset()
+        self.selected: tuple[str, int] | None = None  # folder, uidvalidity
+        self.exists = 0
+        self.arrived = 0  # how many mails the server announced since we last looked
+        self.pushed: float | None = None  # monotonic time at which the first of them was read
+        self._fetched_seq = 0  # the highest message that the answer under way has brought
+
+    # Opening
+
+    def open(self) -> client.Client:
+        """Connects and secures; ``login`` follows. Blocks.
+
+        Raises:
+            errors.Disconnected: nobody answers, or not in time.
+            errors.SourceError: TLS cannot be had, or the other end is no IMAP server.
+        """
+        host, port = self.settings.address
+        timeout_s = self.settings.timeout
+        try:
+            self._wire = wire.Wire(wire.dial(host, port, timeout_s, self._dialling), timeout_s=timeout_s)
+        except OSError as error:
+            raise errors.Disconnected(f"cannot be reached: {error}") from error
+        if self.settings.tls == "implicit":
+            self._secure()
+        secure = self._secure if self.settings.tls == "starttls" else None
+        self._library = client.connect(self._wire, host, port, starttls=secure)
+        return self._library
+
+    def _dialling(self, sock: socket.socket) -> None:
+        self._socket = sock
+        if self._aborted:
+            raise errors.Disconnected("closed while connecting")
+
+    def _secure(self) -> None:
+        line = self._line
+        if len(line.frames):
+            raise errors.SourceError("the server sent something before TLS began that is not protected by it")
+        line.sock = tls.wrap(line.sock, self.settings)
+
+    # Commands
+
+    @property
+    def _line(self) -> wire.Wire:
+        if self._wire is None:
+            raise errors.Disconnected("not connected")
+        return self._wire
+
+    @property
+    def idling(self) -> bool:
+        return self._idle_tag is not None
+
+    @property
+    def news(self) -> bool:
+        """Whether the server announced mails that no answer has brought yet."""
+        return self.arrived > 0
+
+    def post(self, *commands: bytes, idle: bool = False, wait: bool = False) -> None:
+        """Sends commands in one write, ending an IDLE before and beginning one behind them if asked. ``collect``
+        follows.
+        """
+        out = []
+        if self._idle_tag is not None:
+            out.append(b"DONE\r\n")
+            self._awaited.append((self._idle_tag, "done"))
+            self._idle_tag = None
+        for number, command in enumerate((*commands, b"IDLE") if idle else commands):
+            self._tags += 1
+            tag = b"m%d" % self._tags
+            out.append(tag + b" " + command + b"\r\n")
+            self._awaited.append((tag, "idle" if number == len(commands) else "command"))
+        self._line.send(b"".join(out), wait=wait)
+
+    def collect(self) -> list[Answer]:
+        """The answers to everything posted, in order; that to a DONE is left out. Blocks.
+
+        Raises:
+            errors.Disconnected: the connection ended, an answer was late, or it is not IMAP.
+        """
+        answers = []
+        self._fetched_seq = 0
+        while self._awaited:
+            tag, kind = self._awaited[0]
+            answer = self._answer(tag, kind)
+            self._awaited.popleft()
+            if kind != "done":
+                answers.append(answer)
+        self._fetched_seq = 0
+        return answers
+
+    def run(self, *commands: bytes) -> list[Answer]:
+        """``post`` and ``collect``. Blocks."""
+        self.post(*commands, wait=True)
+        return self.collect()
+
+    def converse(self, command: bytes, reply: bytes) -> Answer:
+        """A command that the server answers with ``+`` before it takes ``reply`` (AUTHENTICATE). Blocks."""
+        self.post(command, wait=True)
+        while (pieces := self._line.response())[0].startswith(b"* "):
+            self._note(pieces)
+        if not pieces[0].startswith(b"+"):
+            self._awaited.clear()
+            return _tagged(pieces[0], [])
+        self._line.send(reply + b"\r\n")
+        return self.collect()[0]
+
+    def looking(self) -> None:
+        """What is asked next brings whatever was announced so far; an EXISTS from here on is news again."""
+        self.arrived, self.pushed = 0, None
+
+    def _answer(self, tag: bytes, kind: Kind) -> Answer:
+        untagged: list[frames.Pieces] = []
+        size = 0
+        while True:
+            pieces = self._line.response()
+            first = pieces[0]
+            if first.startswith(b"* "):
+                self._note(pieces)
+                untagged.append(pieces)
+                size += sum(map(len, pieces))
+                if size > _ANSWER_BYTES:
+                    raise errors.Disconnected("the server's answer is endless")
+            elif kind == "idle" and first.startswith(b"+"):
+                self._idle_tag = tag
+                return Answer(status="+", text=b"", untagged=untagged)
+            elif first.startswith(tag + b" "):
+                return _tagged(first, untagged)
+            else:
+                raise errors.Disconnected(f"the server answered out of turn: {client.readable(first)}")
+
+    def hear(self) -> bool:
+        """Takes in what the server says of itself while in IDLE, without waiting; whether there may be more at once.
+
+        Raises:
+            errors.Disconnected: it closed the connection, or said BYE.
+        """
+        more = self._line.drain()
+        while (pieces := self._line.frames.response()) is not None:
+            if pieces[0].startswith(b"* "):
+                self._note(pieces)
+            elif self._idle_tag is not None and pieces[0].startswith(self._idle_tag + b" "):
+                raise errors.Disconnected(f"the server ended IDLE: {client.readable(pieces[0])}")
+        return more
+
+    def _note(self, pieces: frames.Pieces) -> None:
+        """Keeps count of the folder, in the order in which the server tells of it, whichever answer it comes in."""
+        if event := _EVENT.match(pieces[0]):
+            number, kind = int(event[1]), event[2].upper()
+            if kind == b"FETCH":
+                self._brought(number, whole=len(pieces) > 1)
+            elif kind == b"EXISTS":
+                self._announced(number)
+            else:
+                self.exists -= 1
+                self._fetched_seq -= 1
+        elif status := _STATUS.match(pieces[0]):
+            self._told(status[1].upper(), status[2] or b"")
+
+    def _told(self, status: bytes, text: bytes) -> None:
+        if status == b"BYE":
+            raise errors.Disconnected(f"the server says goodbye: {client.readable(text)}")
+        code, argument = response.code(text)
+        if code == b"UIDVALIDITY" and self.selected and argument.isdigit() and int(argument) != self.selected[1]:
+            raise errors.Disconnected("the folder's UIDVALIDITY changed")
+
+    def _announced(self, number: int) -> None:
+        # Any EXISTS counts as news, even one that names no more than we know of: some servers leave out an EXPUNGE.
+        # Only mails that this very answer has brought already are none (a push that DONE flushed out before the FETCH).
+        if number > self._fetched_seq:
+            self.arrived += max(number - self.exists, 1)
+            self.pushed = self.pushed if self.pushed is not None else self._line.read_at
+        self.exists = number
+
+    def _brought(self, number: int, *, whole: bool) -> None:
+        if not whole:
+            return  # flags that changed, no mail
+        self._line.extend()
+        self._fetched_seq = max(self._fetched_seq, number)
+        if number >= self.exists:
+            self.looking()
+
+    def select(self, folder: str, *, read_only: bool) -> Selected:
+        """Opens a folder (EXAMINE or SELECT). Blocks.
+
+        Raises:
+            errors.FolderMissing: there is none of that name; the message names those that there are.
+            errors.SourceError: it cannot be opened.
+        """
+        self.selected = None
+        (answer,) = self.run((b"EXAMINE " if read_only else b"SELECT ") + client.folder_name(folder))
+        if not answer.ok:
+            raise self._unopened(folder, answer)
+        told = _numbers(answer.untagged)
+        if not told.get(b"UIDVALIDITY"):
+            raise errors.SourceError(f"the server gives no UIDVALIDITY for folder {folder!r}: it has no lasting UIDs")
+        self.selected = (folder, told[b"UIDVALIDITY"])
+        self.looking()
+        return Selected(uidvalidity=told[b"UIDVALIDITY"], uidnext=told.get(b"UIDNEXT"), exists=self.exists)
+
+    def _unopened(self, folder: str, answer: Answer) -> errors.SourceError:
+        if answer.code in LATER:
+            return errors.SourceError(f"folder {folder!r} cannot be opened now: {client.readable(answer.text)}")
+        there = self.folders()
+        if folder in there:
+            return errors.SourceError(f"folder {folder!r} cannot be opened: {client.readable(answer.text)}")
+        return errors.FolderMissing(f"there is no folder {folder!r}; the mailbox has: {', '.join(there)}")
+
+    def folders(self) -> list[str]:
+        """The names of the folders that can be opened, sorted. Blocks."""
+        return self._library.folders() if self._library is not None else []
+
+    # Ending
+
+    @property
+    def octets(self) -> int:
+        return self._wire.bytes_read if self._wire else 0
+
+    @property
+    def round_trips(self) -> int:
+        return self._wire.round_trips if self._wire else 0
+
+    @property
+    def heard(self) -> float | None:
+        return self._wire.heard if self._wire else None
+
+    def fileno(self) -> int:
+        return self._line.sock.fileno()
+
+    def abort(self) -> None:
+        """Ends whatever is under way, from any thread."""
+        self._aborted = True
+        if self._wire is not None:
+            self._wire.abort()
+        elif self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Closes without a word: LOGOUT would be one more answer to wait for. Any number of times."""
+        self._aborted = True
+        if self._wire is not None:
+            self._wire.close()
+
+
+def is_named(pieces: frames.Pieces, name: bytes) -> bool:
+    return pieces[0][2 : 2 + len(name)].upper() == name
+
+
+def _tagged(line: bytes, untagged: list[frames.Pieces]) -> Answer:
+    match = _TAGGED.match(line)
+    if match is None:
+        raise errors.Disconnected(f"the server's answer cannot be read: {client.readable(line)}")
+    return Answer(status=match[1].upper().decode(), text=match[2] or b"", untagged=untagged)
+
+
+def _numbers(untagged: list[frames.Pieces]) -> dict[bytes, int]:
+    """The response codes with a number that opening a folder brought: UIDVALIDITY, UIDNEXT."""
+    found = {}
+    for pieces in untagged:
+        if is_named(pieces, b"OK ["):
+            code, argument = response.code(pieces[0][5:])
+            if argument.isdigit() and len(argument) < 20:
+                found[code] = int(argument)
+    return found

@@ -20,7 +20,7 @@ V311 = 4  # CONNECT's protocol level
 UNACCEPTABLE_VERSION = bytes.fromhex("20020001")  # CONNACK with return code 1
 
 
-class _Reader(StreamReaderAdapter):
+class _Reader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is untyped
     """A client's stream, from its first byte, although the beginning was looked at before amqtt reads it."""
 
     def __init__(self, reader: asyncio.StreamReader, seen: bytes) -> None:
@@ -29,11 +29,11 @@ class _Reader(StreamReaderAdapter):
 
     async def read(self, n: int = -1) -> bytes:
         if not self._seen:
-            return await super().read(n)
+            return bytes(await super().read(n))
         if n < 0:
             n = len(self._seen)
         first, self._seen = self._seen[:n], self._seen[n:]
-        return first if len(first) == n else first + await super().read(n - len(first))
+        return first if len(first) == n else first + bytes(await super().read(n - len(first)))
 
 
 @contextlib.asynccontextmanager

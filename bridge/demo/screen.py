@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -12,6 +13,11 @@ from rich.text import Text
 
 from bridge.demo import table
 from bridge.demo.story import Row, Story
+
+try:
+    import termios
+except ImportError:  # Windows
+    termios = None  # type: ignore[assignment]
 
 WATCH = (
     "Mails arrive here; the bridge hears of each and runs its rules over it.",
@@ -68,5 +74,21 @@ def show(console: Console) -> Iterator[Screen]:
             console.print(text)
         yield Lines(console)
         return
-    with Live(Group(*heading()), console=console, auto_refresh=False, transient=False) as live:
+    with _no_echo(), Live(Group(*heading()), console=console, auto_refresh=False, transient=False) as live:
         yield Table(console, live)
+
+
+@contextlib.contextmanager
+def _no_echo() -> Iterator[None]:
+    """Keeps the terminal from writing ``^C`` and other keys into the table."""
+    if termios is None or not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = [*before]
+    quiet[3] = before[3] & ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)

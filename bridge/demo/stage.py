@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bridge import app, config, errors
+from bridge import app, config
 from bridge.demo import broker, device, display, imap, samples, story
 from bridge.demo.screen import Screen
 
@@ -25,7 +25,7 @@ KEPT_ROWS = 50
 async def play(screen: Screen, *, once: bool, stop: asyncio.Event) -> str:
     """Runs the demo until ``stop`` is set, or, if ``once``, until every sample has arrived at its device.
 
-    Returns why it failed; "" when all went well.
+    Returns why it failed; "" when all went well. What the bridge raises is raised.
     """
     over = asyncio.Event()
     tale = story.Story(lambda row: _changed(screen, tale, row, over))
@@ -68,6 +68,7 @@ async def _running(settings: config.Settings, tale: story.Story) -> AsyncIterato
     finally:
         stop.set()
         await asyncio.wait([task])
+    task.result()  # what went wrong while it stopped
 
 
 @contextlib.asynccontextmanager
@@ -113,21 +114,13 @@ async def _watch(
         for end in ends:
             end.cancel()
     if bridge in done:
-        return _why(bridge)
+        bridge.result()
+        return "the bridge stopped by itself"
     if sender.done() and not sender.cancelled() and sender.exception():
         sender.result()
     if once and not stop.is_set():
         return verdict(tale, timed_out=not done)
     return ""
-
-
-def _why(bridge: asyncio.Task[None]) -> str:
-    """Why the bridge ended although nobody stopped it."""
-    try:
-        bridge.result()
-    except errors.MailwireError as error:
-        return str(error)
-    return "the bridge stopped by itself"
 
 
 def verdict(tale: story.Story, *, timed_out: bool) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from bridge.demo.story import Row, Story
 
 STYLE = {"lamp": "bold yellow", "display": "bold green"}
-HEADER_LINES, FOOTER_LINES, ROW_LINES = 6, 4, 3
+HEADER_LINES, FOOTER_LINES, ROW_LINES = 4, 4, 3  # the footer's fourth is the line that the cursor stands in
 
 
 def octets(count: int) -> str:
@@ -68,13 +68,13 @@ def device_cell(row: Row) -> RenderableType:
         return two(line("as before", "dim") if row.mail else "")
     if main.shows is None:
         return two(line("…", "dim"), line(main.device, "dim"))
-    return two(line(main.shows, STYLE[main.device]), line(f"{main.device}, {afterwards(row)}", "dim"))
+    return two(line(main.shows, STYLE[main.device]), line(f"{main.device} {afterwards(row)}", "dim"))
 
 
 def afterwards(row: Row) -> str:
     """How soon the device showed it, or what becomes of the reset."""
     if row.reset is None:
-        return f"after {(row.took_s or 0) * 1000:.0f} ms"
+        return f"in {(row.took_s or 0) * 1000:.0f} ms"
     if row.reset.shows is None:
         return f"for {row.reset.delivery.reset_after or 0:.0f} s"
     return f"now {row.reset.shows}"
@@ -83,7 +83,7 @@ def afterwards(row: Row) -> str:
 def rows(story: Story, count: int) -> Table:
     """The last ``count`` mails."""
     table = Table(box=rich.box.SIMPLE_HEAD, expand=True, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
-    for heading, ratio in (("mail", 24), ("rule", None), ("payload", 24), ("what the device shows", 21)):
+    for heading, ratio in (("mail", 20), ("rule", None), ("payload", 20), ("the device shows", 18)):
         width = None if ratio else 13
         table.add_column(heading, ratio=ratio, width=width, no_wrap=True, overflow="ellipsis")
     for row in story.rows[-count:]:

@@ -22,7 +22,7 @@ from bridge.outbox.changes import ChangeSink
 from bridge.outbox.dispatcher import Dispatcher
 from bridge.outbox.store import Store
 from bridge.rules import engine
-from bridge.sources.imap import ImapSource
+from bridge.sources import imap
 
 log = structlog.get_logger()
 _DRAIN_S = 10.0  # how long a stop waits for what is in flight
@@ -85,8 +85,9 @@ async def _assemble(
     rule_set = _compile(settings)
     watched: dict[str, sources.Source] = {}
     intakes: dict[str, Intake] = {}
+    idle = imap.hub.Hub()
     for name, mailbox in settings.mailboxes.items():
-        source = ImapSource(name, mailbox, memory=store, wants=rule_set.wants, pool=pool)
+        source = imap.ImapSource(name, mailbox, memory=store, wants=rule_set.wants, pool=pool, hub=idle)
         watched[name] = await stack.enter_async_context(source)
         ends[outbox.CHANGES + name] = await stack.enter_async_context(ChangeSink(source))
         intakes[name] = Intake(
@@ -112,11 +113,11 @@ async def _open_sinks(settings: config.Settings, stack: contextlib.AsyncExitStac
 
 def _compile(settings: config.Settings) -> rules.Rules:
     kinds = {name: (sink.type, plugins.find("sinks", sink.type)) for name, sink in settings.sinks.items()}
-    return engine.compile_rules(settings.rules, sinks=kinds, bridge=settings.name, zone=settings.zone)
+    return engine.compile_rules(settings.rules, sinks=kinds, bridge=settings.name, zone=settings.timezone)
 
 
 def _moments(settings: config.Settings) -> Callable[[], rules.Moment]:
-    zone, name = settings.zone, settings.name
+    zone, name = settings.timezone, settings.name
     return lambda: rules.Moment(now=time.time(), zone=zone, bridge=name)
 
 

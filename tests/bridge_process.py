@@ -79,7 +79,8 @@ class BridgeProcess:
             while sum(map(condition, self.log)) < count:
                 assert self._process is not None
                 assert self._process.poll() is None, f"the bridge ended: {self.log[-5:]}"
-                assert self._changed.wait(max(0.0, deadline - time.monotonic())), f"waited in vain: {self.log[-10:]}"
+                assert time.monotonic() < deadline, f"waited in vain: {self.log[-10:]}"
+                self._changed.wait(0.2)
 
     def stop(self) -> int:
         """SIGTERM; its exit code."""
@@ -88,6 +89,14 @@ class BridgeProcess:
     def kill(self) -> None:
         """SIGKILL."""
         self._end(signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Its exit code, when it ends by itself."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        code = process.wait(DEADLINE_S)
+        self._reader.join(DEADLINE_S)
+        return code
 
     def _end(self, number: int) -> int:
         assert self._process is not None

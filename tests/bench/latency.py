@@ -1,0 +1,44 @@
+"""From the moment at which EXISTS reaches the bridge to the message at a subscriber, 100 mails, one after the other.
+
+`no delay` is loopback; the others add half the round trip each way, between the bridge and the mail server.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from tests.bench import measure
+from tests.bench.stage import Stage, mail, stage
+from tests.bridge_process import BridgeProcess
+from tests.servers.proxy import Proxy
+
+MAILS = 100
+
+
+def run() -> Iterator[tuple[str, str]]:
+    for round_trip_ms, name in ((0, "no delay"), (80, "80 ms round trip")):
+        with stage() as on:
+            yield f"EXISTS → publish, {name}, ms: median", measure.ms(_measure(on, round_trip_ms / 2e3))
+
+
+def _measure(on: Stage, delay_s: float) -> list[float]:
+    exists: list[float] = []
+
+    def note(direction: str, line: bytes, at: float) -> None:
+        if direction == "down" and line.startswith(b"* ") and line.endswith(b" EXISTS"):
+            exists.append(at)
+
+    with (
+        Proxy(on.dovecot.port, delay_s=delay_s, on_line=note) as proxy,
+        measure.counting(on.mosquitto.port, "bench/bridge") as counter,
+        BridgeProcess(on.folder, on.configuration(imap_port=proxy.port)),
+    ):
+        took: list[float] = []
+        for number in range(MAILS):
+            seen = len(exists)
+            on.deliver(mail(number))
+            counter.until(number + 1)
+            took.append(counter.times[number] - exists[seen])
+            time.sleep(delay_s * 4)  # let the bridge be in IDLE again: a push is what is measured
+        return took

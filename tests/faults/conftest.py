@@ -1,0 +1,62 @@
+"""One mailbox on a real Dovecot, one real broker, one rule that fires for every mail, and the bridge as a process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bridge_process import BridgeProcess
+from tests.servers.dovecot import Dovecot
+from tests.servers.mosquitto import Heard, Mosquitto
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scene:
+    dovecot: Dovecot
+    broker: Mosquitto
+    folder: Path
+
+    def bridge(self, *, imap_port: int | None = None, **mailbox: Any) -> BridgeProcess:
+        """Not started yet; every one of a scene has the same state."""
+        account = {"host": "127.0.0.1", "port": imap_port or self.dovecot.port, "tls": "none", "user": "ada"}
+        action = {"sink": "broker", "topic": "mails", "payload": {"n": "{{ n }}", "uid": "{{ mail.id }}"}, "qos": 1}
+        rule = {"name": "all", "when": {"subject": r"/mail (?P<n>\d+)/"}, "then": [action], "after": {"seen": True}}
+        return BridgeProcess(
+            self.folder,
+            {
+                "name": "house",
+                "state": f"sqlite:///{self.folder}/state.db",
+                "mailboxes": {"home": {**account, "password": "secret", **mailbox}},
+                "sinks": {"broker": {"type": "mqtt", "url": self.broker.url}},
+                "rules": [rule],
+            },
+        )
+
+    def all_seen(self) -> bool:
+        with self.dovecot.client("ada", folder="INBOX") as client:
+            return not client.search(["UNSEEN"])
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with Dovecot() as dovecot, Mosquitto() as broker:
+        yield Scene(dovecot=dovecot, broker=broker, folder=tmp_path)
+
+
+def numbers(heard: list[Heard]) -> list[int]:
+    """The mails' numbers, in the order of arrival."""
+    return [int(json.loads(message.payload)["n"]) for message in heard]
+
+
+def ids(heard: list[Heard]) -> dict[int, set[str]]:
+    """Number → the delivery ids that it came with."""
+    found: dict[int, set[str]] = {}
+    for message in heard:
+        number = int(json.loads(message.payload)["n"])
+        found.setdefault(number, set()).add(dict(message.properties["UserProperty"])["delivery_id"])
+    return found

@@ -116,11 +116,9 @@ async def _watch(
     if bridge in done:
         bridge.result()
         return "the bridge stopped by itself"
-    if sender.done() and not sender.cancelled() and sender.exception():
+    if sender.done():
         sender.result()
-    if once and not stop.is_set():
-        return verdict(tale, timed_out=not done)
-    return ""
+    return verdict(tale, timed_out=not done) if once else ""
 
 
 def verdict(tale: story.Story, *, timed_out: bool) -> str:

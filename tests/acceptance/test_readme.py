@@ -23,11 +23,17 @@ SKELETON = {
 }
 
 
-def blocks(kind: str) -> Iterator[object]:
-    for page in PAGES:
-        for number, found in enumerate(FENCE.finditer(page.read_text(encoding="utf-8")), start=1):
-            if found["kind"] == kind:
-                yield pytest.param(found["text"], id=f"{page.relative_to(command.ROOT)}-{number}")
+def blocks(kind: str) -> list[object]:
+    found = [(page, number, fence) for page in PAGES for number, fence in enumerate(fences(page), start=1)]
+    return [
+        pytest.param(fence["text"], id=f"{page.relative_to(command.ROOT)}-{number}")
+        for page, number, fence in found
+        if fence["kind"] == kind
+    ]
+
+
+def fences(page: Path) -> Iterator[re.Match[str]]:
+    return FENCE.finditer(page.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))

@@ -137,7 +137,7 @@ def why_not(error: BaseException) -> str:
 
 
 def _why_no_tls(error: ssl.SSLError) -> str:
-    reason = error.reason or "closed"
+    reason = getattr(error, "reason", None) or "closed"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message}); a CA of your own goes into `ca_file`"
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST"}:
@@ -149,5 +149,5 @@ def wants_certificate(error: BaseException | None) -> bool:
     """Whether the other end closed the TLS connection because of our certificate, or for want of one (RFC 8446,
     6.2).
     """
-    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    reason = getattr(error, "reason", None) or ""
     return "ALERT" in reason and any(alert in reason for alert in CERTIFICATE_ALERTS)

@@ -246,13 +246,15 @@ def _now() -> datetime.datetime:
 
 
 def _why_not(error: BaseException) -> str:
-    """The reason lies at the bottom of the chain: httpx, httpcore, anyio, OSError."""
+    """The reason lies at the bottom of the chain: httpx, httpcore, anyio, several attempts at once, OSError."""
     if isinstance(error, httpx.ConnectTimeout):
         return "it does not answer"
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__ or cause.__context__
-    return _dial.why_not(cause or error)
+    reason: BaseException = error
+    below: BaseException | None = error
+    while below is not None:
+        reason = below if isinstance(below, OSError) else reason
+        below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
+    return _dial.why_not(reason)
 
 
 PLUGIN = sinks.Plugin(settings=Settings, action=Action, make=Http, target="path")

@@ -252,10 +252,8 @@ async def test_a_topic_that_mqtt_does_not_have_is_permanent(topic: str) -> None:
 
 
 async def test_a_stop_says_offline_and_goodbye() -> None:
-    async with (
-        scripted.Broker() as broker,
-        sink_for(broker),
-    ):
-        pass
+    async with scripted.Broker() as broker:
+        async with sink_for(broker):
+            assert len(broker.states) == 1
         await servers.until(lambda: broker.goodbyes)
-    assert [message.rest[-7:] for message in broker.states] == [b"\x00online", b"offline"]
+    assert [message.rest.removeprefix(b"\0") for message in broker.states] == [b"online", b"offline"]

@@ -10,9 +10,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that ``word`` most likely is a slip for; None where there is nothing like it."""
     plain = _plain(word)
     candidates = sorted(name for name in set(known) if name != word)
-    slips = sorted((_slips(plain, _plain(name)), name) for name in candidates if abs(len(name) - len(plain)) <= 2)
-    if slips and slips[0][0] <= max(1, min(len(plain), len(slips[0][1])) // 4):
-        return slips[0][1]
+    slips = sorted((*_slips(plain, _plain(name)), name) for name in candidates if abs(len(name) - len(plain)) <= 2)
+    if slips and slips[0][0] <= max(1, min(len(plain), len(slips[0][2])) // 4):
+        return slips[0][2]
     close = difflib.get_close_matches(plain, candidates, n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -27,8 +27,10 @@ def _plain(word: str) -> str:
     return word.lower().replace("-", "_").strip()
 
 
-def _slips(a: str, b: str) -> int:
-    """Letters left out, added, changed or swapped with their neighbour (optimal string alignment distance)."""
+def _slips(a: str, b: str) -> tuple[int, bool]:
+    """Letters left out, added, changed or swapped with their neighbour (optimal string alignment distance), and whether
+    more than their order differs.
+    """
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):
@@ -38,4 +40,4 @@ def _slips(a: str, b: str) -> int:
             if above and j > 1 and letter == b[j - 2] and a[i - 2] == other:
                 best = min(best, above[j - 2] + 1)
             row.append(best)
-    return row[-1]
+    return row[-1], sorted(a) != sorted(b)

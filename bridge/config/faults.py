@@ -44,8 +44,8 @@ def problems(
     """One problem a place. ``data`` is what was validated, as a ``root``, while ``now`` held."""
     errors = [_read(detail, data) for detail in error.errors(include_url=False, include_input=False)]
     found = [_Words(data, now, root).problem(one) for one in _settle(errors, 0)]
-    meant = {(*one.path[:-1], key) for one in found if one.at == "key" for key in _meant(one.message)}
-    return [one for one in found if not (one.message == "missing" and one.path in meant)]
+    slips = {(*one.path[:-1], key) for one in found if one.at == "key" for key in meant(one.message)}
+    return [one for one in found if not (one.message == "missing" and one.path in slips)]
 
 
 def about(message: str) -> Literal["key", "value"]:
@@ -126,7 +126,7 @@ def _nouns(error: _Error) -> tuple[str, ...]:
     return tuple(wording.choices(error.context)) if error.kind in wording.CHOICES else (wording.NOUNS[error.kind],)
 
 
-def _meant(message: str) -> tuple[str, str]:
+def meant(message: str) -> tuple[str, str]:
     """The key that "did you mean" names, so that it is not called missing as well."""
     key = message.partition('did you mean "')[2].removesuffix('"?')
     return key, key.removesuffix("_file")

@@ -92,6 +92,8 @@ def _meaning(
     if not (isinstance(raw, list) and isinstance(sinks, dict) and isinstance(mailboxes, dict)):
         return
     yield from _same_names(raw, places)
+    if any({"mailboxes", "sinks"}.intersection(faults.meant(problem.message)) for problem in problems):
+        return  # a slip in that key: what the rules name is there, but not where it is looked for
     wrong = {problem.path[1] for problem in problems if problem.path[:1] == ("rules",) and len(problem.path) > 1}
     types = {name: str(faults.lookup(entry, ("type",))) for name, entry in sinks.items()}  # wrong ones, too
     for n, entry in enumerate(raw):

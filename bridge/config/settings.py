@@ -58,6 +58,8 @@ def _sink(value: Any) -> sinks.Settings:
         return value
     if not isinstance(value, dict):
         raise pydantic_core.PydanticKnownError("dict_type")
+    if "type" not in value and (slip := spelling.nearest("type", map(str, value))):
+        raise _at(slip, _wrong('unknown key; did you mean "type"?'))
     model = sink_model(value.get("type"))
     return model.model_validate(schema.decode_lists(model, value))
 

@@ -27,6 +27,7 @@ _TOKEN = re.compile(
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
 _QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
+_QUOTED_OR_PAIR = re.compile(rf"{_PAIR.pattern}|{_QUOTED.pattern}", re.DOTALL)
 _NEEDS_PAIR = re.compile(r'(["\\])')
 _DOT_ATOM = re.compile(r'[^\s"\\<>()\[\]@,;:.]+(?:\.[^\s"\\<>()\[\]@,;:.]+)*')
 _SPECIAL = re.compile(r"[\x00-\x2c/:-@\[-`{-\x7f]")  # ASCII that no domain has
@@ -146,7 +147,8 @@ def _entries(tokens: Iterable[tuple[str, str]]) -> Iterator[_Entry]:
         elif text == ":" and entry.angle is None:
             entry = _Entry()  # what came before was the name of a group
         elif text in ",;":
-            yield entry
+            if entry.phrase or entry.angle or entry.comments:
+                yield entry
             entry = _Entry()
         elif text == "<":
             if entry.angle:  # two pairs of brackets and no comma between them are two addresses
@@ -209,7 +211,7 @@ def _runs(phrase: list[str]) -> list[str]:
 
 
 def _has_at(run: str) -> bool:
-    return "@" in _QUOTED.sub("", run) and not (run.startswith("=?") and run.endswith("?="))
+    return "@" in _QUOTED_OR_PAIR.sub("", run) and not (run.startswith("=?") and run.endswith("?="))
 
 
 def _address(name: str, spec: str) -> Address | None:
@@ -230,4 +232,7 @@ def _local(written: str) -> str:
 
 
 def _unquoted(piece: str) -> str:
-    return _PAIR.sub(r"\1", _QUOTED.sub(r"\1", piece)) if '"' in piece or "\\" in piece else piece
+    """Without its quotes and backslashes."""
+    if '"' not in piece and "\\" not in piece:
+        return piece
+    return _QUOTED_OR_PAIR.sub(lambda match: match[1] or _PAIR.sub(r"\1", match[2] or ""), piece)

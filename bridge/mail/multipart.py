@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from bridge.mail import header, limits, params
 
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
+_NEVER = b"\n"  # the delimiter of a multipart that names none: no line that begins with "--" begins with it
+_MESSAGES = frozenset({"message/rfc822", "message/global"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,7 @@ class _Open:
     delimiter: bytes  # "--" and its boundary
     prefix: str  # of its children's section numbers
     digest: bool
+    hidden: bool = False  # inside a message/rfc822 leaf: its lines must be known, its parts are not ours
     children: int = 0
 
 
@@ -54,30 +57,47 @@ def leaves(head: bytes, body: bytes, *, entire: bool) -> list[Leaf]:
 
 
 def _delimiter(kind: str, kind_params: params.Params) -> bytes:
-    """``--`` and the boundary of a multipart; b"" where it is none, or names none."""
-    name = params.token(kind_params, "boundary").rstrip() if kind.startswith("multipart/") else ""
-    return b"--" + name.encode() if name else b""
+    """``--`` and the boundary of a multipart; b"" where it is none."""
+    if not kind.startswith("multipart/"):
+        return b""
+    named = any(key == "boundary" for key, _ in kind_params)
+    return b"--" + params.token(kind_params, "boundary").encode() if named else _NEVER
+
+
+@dataclasses.dataclass(slots=True)
+class _Header:
+    """A header whose end has not been seen."""
+
+    start: int
+    level: _Open | None  # None: of a message inside a message/rfc822 leaf
+    searched: int
 
 
 class _Scan:
     def __init__(self, body: bytes, *, entire: bool) -> None:
         self._body = body
         self._entire = entire
+        # Cut off in its last line, "--ab" looks like "--a", which may be open as well.
+        self._lines_end = len(body) if entire else body.rfind(b"\n") + 1
         self._stack: list[_Open] = []
+        self._delimiters: tuple[bytes, ...] = ()  # of the stack
         self._found: list[Leaf] = []
+        self._header: _Header | None = None
+        self._header_end = 0  # of the last header, hidden ones included: no part ends before it
         self._leaf: Leaf | None = None  # the one that is open; its end is not known yet
 
     def leaves(self) -> list[Leaf]:
-        lines = _dashed_lines(self._body)
-        at = next(lines, None)
-        while at is not None and self._stack and len(self._found) < limits.PARTS:
-            behind = next(lines, None)
+        for at in _dashed_lines(self._body):
+            self._read_headers(at)
             depth = self._match(at)
             if depth >= 0:
-                self._boundary(at, depth, len(self._body) if behind is None else behind)
-            at = behind
-        if self._leaf:
-            self._close(len(self._body), closed=self._entire)
+                self._read_headers(at, ended=True)  # a delimiter ends it, blank line or not
+                self._boundary(at, depth)
+            if not self._stack or len(self._found) >= limits.PARTS:
+                break
+        else:
+            self._read_headers(len(self._body), ended=self._entire)
+        self._close(len(self._body), closed=self._entire)
         if self._entire:
             self._pop(0)
         return self._found[: limits.PARTS]
@@ -89,38 +109,50 @@ class _Scan:
         section 5.1.1).
         """
         best = -1
+        if at >= self._lines_end or not self._body.startswith(self._delimiters, at):
+            return best
         for index, level in enumerate(self._stack):
             longer = best < 0 or len(level.delimiter) >= len(self._stack[best].delimiter)
             if longer and self._body.startswith(level.delimiter, at):
                 best = index
         return best
 
-    def _boundary(self, at: int, depth: int, next_line: int) -> None:
-        if self._leaf:
+    def _boundary(self, at: int, depth: int) -> None:
+        level = self._stack[depth]
+        if not level.hidden:
             self._close(_without_line_end(self._body, at), closed=True)
         self._pop(depth + 1)
-        level = self._stack[depth]
         if self._body.startswith(b"--", at + len(level.delimiter)):
             self._pop(depth)
             return
         level.children += 1
-        self._open(level, at, next_line)
+        self._expect_header(self._body.find(b"\n", at) + 1 or len(self._body), level)
 
-    def _open(self, level: _Open, at: int, next_line: int) -> None:
-        """A part begins on the line behind the delimiter at ``at``. Its header ends before ``next_line`` at the
-        latest: a delimiter in the header ends the part.
-        """
-        start = self._body.find(b"\n", at) + 1 or len(self._body)
-        blank = _BLANK.search(self._body, start, max(start, next_line)) if start < len(self._body) else None
-        if blank is None and next_line == len(self._body) and not self._entire:
-            return  # the rest of its header was not downloaded
-        end = blank.end() if blank else max(start, next_line)
-        head = self._body[start : min(end, start + limits.HEADER_BYTES)]
-        kind, kind_params = params.split(header.field(head, b"content-type"))
-        section = f"{level.prefix}{level.children}"
-        if not _delimiter(kind, kind_params):
+    def _expect_header(self, start: int, level: _Open | None) -> None:
+        self._header = _Header(start, level, searched=start)
+
+    def _read_headers(self, upto: int, *, ended: bool = False) -> None:
+        """Reads the header that is open, and those of messages right behind it, as far as they end before ``upto``."""
+        while header_ := self._header:
+            blank = _BLANK.search(self._body, header_.searched, upto)
+            if blank is None and not ended:
+                header_.searched = max(header_.searched, upto)
+                return
+            self._header = None
+            self._header_end = blank.end() if blank else max(header_.start, upto)
+            self._begin(header_, self._header_end)
+
+    def _begin(self, header_: _Header, end: int) -> None:
+        """A part, or a message inside a leaf, whose header ends at ``end``."""
+        level = header_.level
+        head, kind, kind_params = self._described(header_.start, end)
+        if _delimiter(kind, kind_params):
+            prefix = f"{level.prefix}{level.children}." if level else ""
+            self.push(kind, kind_params, prefix, hidden=level is None or level.hidden)
+            return
+        if level and not level.hidden:
             self._leaf = Leaf(
-                section=section,
+                section=f"{level.prefix}{level.children}",
                 head=head,
                 kind=kind,
                 kind_params=kind_params,
@@ -128,22 +160,32 @@ class _Scan:
                 end=end,
                 in_digest=level.digest,
             )
-        elif len(self._stack) < limits.DEPTH:
-            self.push(kind, kind_params, section + ".")
+        if kind in _MESSAGES or (level and level.digest and not kind):
+            # It has delimiters of its own, which may look like those around it.
+            self._expect_header(end, None)
 
-    def push(self, kind: str, kind_params: params.Params, prefix: str) -> None:
-        self._stack.append(_Open(_delimiter(kind, kind_params), prefix, kind == "multipart/digest"))
+    def _described(self, start: int, end: int) -> tuple[bytes, str, params.Params]:
+        head = self._body[start : min(end, start + limits.HEADER_BYTES)]
+        return head, *params.split(header.field(head, b"content-type"))
+
+    def push(self, kind: str, kind_params: params.Params, prefix: str, *, hidden: bool = False) -> None:
+        """Opens a multipart, unless that would be too deep: then its parts are left out."""
+        if len(self._stack) < limits.DEPTH:
+            delimiter = _delimiter(kind, kind_params)
+            self._stack.append(_Open(delimiter, prefix, kind == "multipart/digest", hidden))
+            self._delimiters = (*self._delimiters, delimiter)
 
     def _pop(self, depth: int) -> None:
         """Closes the multiparts from ``depth`` inward; one without children has an empty text, as servers have it."""
         while len(self._stack) > depth:
             level = self._stack.pop()
-            if not level.children:
+            if not level.children and not level.hidden:
                 self._found.append(Leaf(section=level.prefix + "1", closed=True))
+        self._delimiters = self._delimiters[: len(self._stack)]
 
     def _close(self, end: int, *, closed: bool) -> None:
         if self._leaf:
-            self._found.append(dataclasses.replace(self._leaf, end=max(self._leaf.start, end), closed=closed))
+            self._found.append(dataclasses.replace(self._leaf, end=max(self._header_end, end), closed=closed))
         self._leaf = None
 
 

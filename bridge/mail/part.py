@@ -31,7 +31,7 @@ class Part:
     type: str = "text/plain"  # lower case
     name: str = ""  # the file name: no path, no control characters
     size: int = 0  # octets as transferred, with CRLF line ends
-    charset: str = ""  # lower case; "" where it is not said
+    charset: str = ""  # lower case; "" where it is not said, or us-ascii, which servers put where it is not said
     encoding: str = "7bit"  # Content-Transfer-Encoding, lower case
     disposition: str = ""  # lower case: attachment, inline, or ""
     content_id: str = ""  # without its angle brackets
@@ -58,12 +58,13 @@ def make(
     size: int,
 ) -> Part:
     """A part from what its header, or the server, says of it: raw, RFC 2047 and 2231 forms are decoded here."""
+    charset_name = _word(params.token(kind_params, "charset"))
     return Part(
         section=section,
         type=part_type(kind),
         name=_file_name(disposition_params, kind_params) if disposition_params or kind_params else "",
         size=max(size, 0),
-        charset=_word(params.token(kind_params, "charset")),
+        charset="" if charset_name == "us-ascii" else charset_name,
         encoding=_word(encoding) or "7bit",
         disposition=_word(disposition),
         content_id=charset.one_line(content_id).strip().removeprefix("<").removesuffix(">")[:_TOKEN_CHARS],
@@ -73,16 +74,16 @@ def make(
 
 
 def part_type(kind: str) -> str:
-    """A Content-Type without its parameters, in lower case; what is none is application/octet-stream."""
+    """A Content-Type without its parameters, in lower case; what is none is text/plain (RFC 2045, section 5.2)."""
     lower = kind[: _TOKEN_CHARS + 1].lower()
-    return lower if len(lower) <= _TOKEN_CHARS and _TYPE.fullmatch(lower) else "application/octet-stream"
+    return lower if len(lower) <= _TOKEN_CHARS and _TYPE.fullmatch(lower) else "text/plain"
 
 
 def _word(value: str) -> str:
-    """A token in lower case, without what some mailers put around it."""
+    """A token in lower case, without the quotes and comments that some mailers put around it."""
     if value.isalnum():
         return value[:_TOKEN_CHARS].lower()
-    return charset.one_line(value).strip(" \"'").lower()[:_TOKEN_CHARS]
+    return charset.one_line(value).partition("(")[0].strip(" \"'").lower()[:_TOKEN_CHARS]
 
 
 def _file_name(disposition_params: params.Params, kind_params: params.Params) -> str:

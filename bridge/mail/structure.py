@@ -82,7 +82,7 @@ def _leaf(body: Sequence[Any], section: str) -> Part:
     disposition, disposition_params = _disposition(body[_FIXED_FIELDS:])
     return make(
         section=section,
-        kind=f"{_text(kind) or 'text'}/{_text(subtype) or 'plain'}",
+        kind=f"{_text(kind)}/{_text(subtype)}",
         kind_params=_pairs(kind_params),
         encoding=_text(encoding),
         disposition=disposition,

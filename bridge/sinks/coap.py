@@ -25,7 +25,7 @@ from aiocoap.numbers.contentformat import ContentFormat
 
 from bridge import errors, schema, sinks
 from bridge.delivery import Delivery, Receipt
-from bridge.sinks import _pause, _url
+from bridge.sinks import _url
 
 DEPTH = 32  # deliveries that may wait in line
 NON_WAIT_S = 2.0
@@ -50,9 +50,6 @@ class Settings(sinks.Settings):
         description="coap://host[:port]", examples=["coap://lamp.lan"]
     )
     timeout: schema.Duration = pydantic.Field(8.0, description="How soon a device that does not answer is given up.")
-    retry_refused: schema.Duration = pydantic.Field(
-        300.0, description="The wait after the device refused access (4.01, 4.03)."
-    )
 
     @pydantic.field_validator("timeout")
     @classmethod
@@ -109,7 +106,6 @@ class Coap:
         self._coap: Any = None
         self._turn = asyncio.Lock()
         self._silences = 0  # how often the device did not answer
-        self._refused = _pause.Pause(min_s=settings.retry_refused, max_s=settings.retry_refused)
 
     async def __aenter__(self) -> Self:
         self._coap = await _context()
@@ -121,8 +117,7 @@ class Coap:
             await context.shutdown()
 
     async def ready(self) -> None:
-        """At once; after a refusal, when its pause is over."""
-        await self._refused.over()
+        """At once: only a request can find out."""
 
     async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
         """One request.
@@ -190,11 +185,9 @@ class Coap:
         code = answer.code
         payload = bytes(answer.payload[:KEPT_BYTES])
         if code.is_successful():
-            self._refused.end()
             return Receipt(delivery_id=delivery.id, code=code.dotted, payload=payload)
         text = f"{self._where}: it answers {code.dotted} {code.name_printable}"
         if code in REFUSED:
-            self._refused.begin()
             raise errors.Refused(f"{text}; allow this bridge there", code=code.dotted)
         if code in LATER or code.class_ == 5:
             raise errors.Retryable(text, code=code.dotted, retry_after_s=_retry_after_s(answer))

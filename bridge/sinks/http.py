@@ -22,7 +22,7 @@ import pydantic
 
 from bridge import errors, schema, sinks
 from bridge.delivery import Delivery, Receipt
-from bridge.sinks import _dial, _pause, _url
+from bridge.sinks import _dial, _url
 
 DEPTH = 16
 KEPT_BYTES = 1024  # of an answer
@@ -68,10 +68,7 @@ class Settings(sinks.Settings):
     password: pydantic.SecretStr | None = None
     token: pydantic.SecretStr | None = pydantic.Field(None, description="For `Authorization: Bearer`.")
     ca_file: Path | None = pydantic.Field(None, description="A CA to trust instead of the system's (PEM).")
-    timeout: schema.Duration = pydantic.Field(10.0, description="For connecting, and for the whole request.")
-    retry_min: schema.Duration = pydantic.Field(1.0, description="The first wait while the server is away; doubles.")
-    retry_max: schema.Duration = pydantic.Field(30.0, description="The longest wait between two tries.")
-    retry_refused: schema.Duration = pydantic.Field(300.0, description="The wait after 401 or 403.")
+    timeout: schema.Duration = pydantic.Field(10.0, description="For connecting, and again for the answer.")
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -110,7 +107,6 @@ class Http:
         self._where = settings.address.authority
         self._client: httpx.AsyncClient | None = None
         self._exit = contextlib.AsyncExitStack()
-        self._away = _pause.Pause(min_s=settings.retry_min, max_s=settings.retry_max)
 
     async def __aenter__(self) -> Self:
         settings = self._settings
@@ -132,8 +128,7 @@ class Http:
         await self._exit.aclose()
 
     async def ready(self) -> None:
-        """At once; while the server is away or refuses, after a pause."""
-        await self._away.over()
+        """At once: only a request can find out."""
 
     async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
         """One request.
@@ -146,10 +141,9 @@ class Http:
         """
         assert self._client is not None, "the sink is not entered"  # noqa: S101 - a caller's bug, for the type checker
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with asyncio.timeout(2 * self._settings.timeout):  # an answer that drips has no time of its own
                 answer, body = await self._ask(self._client, self._request(self._client, delivery))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            self._away.begin()
             raise errors.Unavailable(f"{self._where}: {_why_not(error)}") from error
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
             raise errors.Permanent(f"{self._where}: this cannot be sent ({type(error).__name__})") from error
@@ -200,10 +194,8 @@ class Http:
     def _receipt(self, delivery: Delivery, answer: httpx.Response, body: bytes) -> Receipt:
         status = answer.status_code
         if status in REFUSED:
-            self._away.begin(at_least_s=self._settings.retry_refused)
             text = f"{self._where}: it answers {status}; check `user` and `password`, or `token`, and what they may do"
             raise errors.Refused(text, code=str(status))
-        self._away.end()
         if 200 <= status < 300:
             return Receipt(delivery_id=delivery.id, code=str(status), payload=body)
         if status in LATER or status >= 500:

@@ -227,17 +227,6 @@ async def test_max_age_says_when_to_try_again(
     assert failed.value.retry_after_s == wait_s
 
 
-async def test_a_refusal_pauses_the_sink_until_it_is_over(scripted: tuple[Scripted, str]) -> None:
-    script, url = scripted
-    script.answer = aiocoap.Message(code=codes.UNAUTHORIZED)
-    async with sink_for(url, retry_refused="1h") as sink:
-        await asyncio.wait_for(sink.ready(), 1)
-        with pytest.raises(errors.Refused):
-            await sink.send(delivery("x"), expires_in_s=None)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(sink.ready(), 0.05)
-
-
 @pytest.mark.parametrize(
     ("media_type", "option", "number"),
     [

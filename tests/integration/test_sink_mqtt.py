@@ -252,3 +252,15 @@ async def test_a_stop_during_a_hanging_connect_is_immediate() -> None:
         async with asyncio.timeout(5):
             async with sink_for(f"mqtt://127.0.0.1:{port}", timeout="1h"):
                 await asyncio.sleep(0)
+
+
+async def test_a_broker_in_this_process_that_speaks_only_3_1_1_is_spoken_to_in_3_1_1() -> None:
+    """amqtt, the demo's broker."""
+    pytest.importorskip("amqtt", reason="the demo's extra")
+    from bridge.demo import broker
+
+    async with broker.serve() as port, connected(f"mqtt://127.0.0.1:{port}") as sink:
+        receipts = await asyncio.gather(
+            *(sink.send(delivery(n, qos=n % 3, retain=True), expires_in_s=9) for n in range(30))
+        )
+    assert {receipt.code for receipt in receipts} == {"written", "puback 0x00", "pubcomp 0x00"}

@@ -25,7 +25,7 @@ async def test_a_burst_of_500_arrives_whole_once_and_in_order(scene: Scene) -> N
 async def test_mails_that_arrive_while_the_broker_is_down_are_delivered_afterwards(scene: Scene) -> None:
     async with listening(scene.broker, "mails") as heard:
         with scene.bridge() as bridge:
-            scene.broker.kill()
+            scene.broker.stop()
             await asyncio.to_thread(scene.dovecot.deliver, count=20)
             await asyncio.to_thread(bridge.until, lambda line: line.get("event") == "a rule fired", count=20)
             assert not scene.all_seen()

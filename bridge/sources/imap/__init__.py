@@ -28,7 +28,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
@@ -104,17 +104,20 @@ class ImapSource:
     async def batches(self) -> AsyncIterator[Batch]:
         """Every new mail, for ever; ends when the source is closed. One consumer."""
         closed = asyncio.create_task(self._closed.wait())
+        waiting: set[asyncio.Task[Any]] = {closed}
         try:
             while not self._closed.is_set():
-                batch = asyncio.ensure_future(self._queue.get())
-                await asyncio.wait({batch, closed}, return_when=asyncio.FIRST_COMPLETED)
+                batch = asyncio.create_task(self._queue.get())
+                waiting.add(batch)
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 if not batch.done():
-                    batch.cancel()
                     return
+                waiting.remove(batch)
                 yield batch.result()
                 self._queue.task_done()  # who asks for the next one has committed this one
         finally:
-            closed.cancel()
+            for task in waiting:
+                task.cancel()
 
     async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
         """Carries out changes of this mailbox, in order; see ``bridge.sources.Source.change``."""

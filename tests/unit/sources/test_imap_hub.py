@@ -1,0 +1,96 @@
+"""Waiting without threads, and knocking on one host's door."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from bridge import errors
+from bridge.sources.imap import hub
+
+ADDRESS = ("imap.example", 993)
+
+
+async def test_a_socket_with_something_to_read_wakes_its_waiter_and_no_other() -> None:
+    hub_ = hub.Hub()
+    ours, theirs = socket.socketpair()
+    quiet, _other = socket.socketpair()
+    with ours, theirs, quiet, _other:
+        waiting = asyncio.create_task(hub_.readable(ours, within_s=10))
+        still = asyncio.create_task(hub_.readable(quiet, within_s=10))
+        theirs.send(b"x")
+        assert await waiting
+        assert not still.done()
+        still.cancel()
+
+
+async def test_waiting_ends_when_its_time_is_over() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert not await hub.Hub().readable(ours, within_s=0.01)
+
+
+class Knocking:
+    """Tasks that go through the door, hold it, and leave when told, well or failing."""
+
+    def __init__(self, count: int) -> None:
+        self.hub = hub.Hub()
+        self.inside = 0
+        self.outcomes: asyncio.Queue[Exception | None] = asyncio.Queue()
+        self.tasks = [asyncio.create_task(self.enter()) for _ in range(count)]
+
+    async def enter(self) -> None:
+        async with self.hub.door(ADDRESS):
+            self.inside += 1
+            try:
+                if outcome := await self.outcomes.get():
+                    raise outcome
+            finally:
+                self.inside -= 1
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def test_while_a_host_fails_there_is_one_probe_at_a_time() -> None:
+    knocking = Knocking(20)
+    await knocking.settle()
+    assert knocking.inside == hub.HEALTHY_AT_ONCE
+    for _ in range(hub.HEALTHY_AT_ONCE):
+        knocking.outcomes.put_nowait(errors.Disconnected())
+    await knocking.settle()
+    assert knocking.inside == 1
+    knocking.outcomes.put_nowait(None)
+    await knocking.settle()
+    assert knocking.inside == hub.HEALTHY_AT_ONCE
+    await knocking.end()
+
+
+@pytest.mark.parametrize("failing", [True, False])
+async def test_who_gives_up_waiting_at_the_door_does_not_block_it(failing: bool) -> None:
+    knocking = Knocking(12)
+    await knocking.settle()
+    for task in knocking.tasks[8:11]:
+        task.cancel()
+    for _ in range(8):
+        knocking.outcomes.put_nowait(errors.Disconnected() if failing else None)
+    await knocking.settle()
+    assert knocking.inside == 1
+    await knocking.end()
+
+
+async def test_refused_credentials_say_nothing_against_the_host() -> None:
+    knocking = Knocking(20)
+    await knocking.settle()
+    knocking.outcomes.put_nowait(errors.LoginRefused())
+    await knocking.settle()
+    assert knocking.inside == hub.HEALTHY_AT_ONCE
+    await knocking.end()

@@ -24,6 +24,7 @@ import pydantic
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
+DEPTH = 60  # of nested lists and maps; a rule needs about ten
 SECRET_BYTES = 1_000_000
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -112,8 +113,23 @@ def decode_lists(model: type[Model], data: dict[Any, Any]) -> dict[Any, Any]:
         value = data.get(key)
         if isinstance(value, str) and value[:1] in {"[", "{"} and not kinds & {str, pydantic.SecretStr, Any}:
             with contextlib.suppress(ValueError, RecursionError):
-                found[key] = json.loads(value)
+                found[key] = bounded(json.loads(value))
     return {**data, **found} if found else data
+
+
+def bounded(value: Any) -> Any:
+    """The value, which is no deeper than a file may be.
+
+    Raises:
+        ValueError: it is.
+    """
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(DEPTH):
+        level = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
+        level = [child for child in level if isinstance(child, (dict, list))]
+        if not level:
+            return value
+    raise ValueError(f"nested deeper than {DEPTH} levels")
 
 
 def absolute(path: Path) -> Path:

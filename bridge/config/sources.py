@@ -31,7 +31,7 @@ class Variables(pydantic_settings.EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         """JSON; what is none stays a text, and the model says what it wanted instead."""
         try:
-            return super().decode_complex_value(field_name, field, value)
+            return schema.bounded(super().decode_complex_value(field_name, field, value))
         except (ValueError, RecursionError):
             return value
 

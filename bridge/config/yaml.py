@@ -16,9 +16,8 @@ from typing import Any
 
 import yaml
 
-from bridge import errors
+from bridge import errors, schema
 
-DEPTH = 60  # of nested lists and maps; a rule needs about ten
 VALUES = 2_000_000  # after aliases are expanded; 10,000 rules have half a million
 
 _CONSTANTS: dict[str, Any] = {
@@ -152,8 +151,8 @@ class _Composer:
         node = self._place(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, node)
-        if depth >= DEPTH:
-            raise self._stop(node, f"nested deeper than {DEPTH} levels")
+        if depth >= schema.DEPTH:
+            raise self._stop(node, f"nested deeper than {schema.DEPTH} levels")
         if isinstance(event, yaml.ScalarEvent):
             node = self._scalar(event, node)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -234,8 +233,8 @@ class _Composer:
         node.height = max(node.height, child.height + 1)
         if node.weight > VALUES:
             raise self._stop(child, f"more than {VALUES:,} values, with its aliases expanded")
-        if node.height > DEPTH:
-            raise self._stop(child, f"nested deeper than {DEPTH} levels, with its aliases expanded")
+        if node.height > schema.DEPTH:
+            raise self._stop(child, f"nested deeper than {schema.DEPTH} levels, with its aliases expanded")
         return child
 
     def _scalar(self, event: Any, node: Node) -> Node:

@@ -9,7 +9,7 @@ cameras.example       without an @: every address in exactly that domain (a glob
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bridge import rules
@@ -18,16 +18,7 @@ from bridge.rules import nested, regex
 from bridge.rules.text import NOTHING, Text, clip
 
 _KEYS = ("name",)
-
-
-@functools.lru_cache(maxsize=8)  # one mail's From and To, for all rules
-def _parsed(values: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
-    """(address to compare, its domain, display name) of every address."""
-    return tuple((one.address.casefold(), one.domain, one.name) for one in address.parse(values))
-
-
-def addresses(mail: Mail, field: str) -> tuple[tuple[str, str, str], ...]:
-    return _parsed(tuple(mail.headers.raw(field)))
+SHOWN = 20  # addresses; the rest is counted by nobody
 
 
 class Addresses(nested.Parsed):
@@ -46,10 +37,10 @@ class Addresses(nested.Parsed):
         self.wanted = " or ".join(matcher.wanted for matcher in self._matchers)
         self.names = frozenset[str]().union(*(matcher.names for matcher in self._matchers))
 
-    def find(self, found: tuple[tuple[str, str, str], ...]) -> Mapping[str, Any] | None:
+    def find(self, found: Iterable[address.Address]) -> Mapping[str, Any] | None:
         for matcher in self._matchers:
             for one in found:
-                if (values := matcher.find(*one)) is not None:
+                if (values := matcher.find(one)) is not None:
                     return values
         return None
 
@@ -69,7 +60,7 @@ class _Matcher:
     wanted: str
     names: frozenset[str] = frozenset()
 
-    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
+    def find(self, one: address.Address) -> Mapping[str, Any] | None:
         raise NotImplementedError
 
 
@@ -78,8 +69,8 @@ class _Exact(_Matcher):
         self.wanted = written
         self._address = _folded(written)
 
-    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
-        return NOTHING if whole == self._address else None
+    def find(self, one: address.Address) -> Mapping[str, Any] | None:
+        return NOTHING if one.address.casefold() == self._address else None
 
 
 class _Domain(_Matcher):
@@ -87,8 +78,8 @@ class _Domain(_Matcher):
         self.wanted = f"*@{written}"
         self._domain = address.domain(written.strip())
 
-    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
-        return NOTHING if domain == self._domain else None
+    def find(self, one: address.Address) -> Mapping[str, Any] | None:
+        return NOTHING if one.domain == self._domain else None
 
 
 class _Glob(_Matcher):
@@ -96,8 +87,8 @@ class _Glob(_Matcher):
         self.wanted = written if "@" in written else f"*@{written}"
         self._pattern = regex.glob(_folded(self.wanted))
 
-    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
-        return NOTHING if self._pattern.fullmatch(whole) else None
+    def find(self, one: address.Address) -> Mapping[str, Any] | None:
+        return NOTHING if self._pattern.fullmatch(one.address.casefold()) else None
 
 
 class _Name(_Matcher):
@@ -106,8 +97,8 @@ class _Name(_Matcher):
         self.names = text.names
         self._text = text
 
-    def find(self, whole: str, domain: str, name: str) -> Mapping[str, Any] | None:
-        return self._text.find(name)
+    def find(self, one: address.Address) -> Mapping[str, Any] | None:
+        return self._text.find(one.name)
 
 
 def _folded(written: str) -> str:
@@ -146,12 +137,16 @@ class AddressCondition(rules.Condition):
         return self._setting.wanted
 
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
-        found = addresses(mail, self._field)
+        found = mail.addresses(self._field)
         values = self._setting.find(found)
-        saw = (
-            clip(", ".join(f'"{name}" <{whole}>' if name else whole for whole, _, name in found)) or f"no {self._field}"
+        return rules.Outcome(
+            held=values is not None, saw=_shown(found) or f"no {self._field}", values=values or NOTHING
         )
-        return rules.Outcome(held=values is not None, saw=saw, values=values or NOTHING)
+
+
+@functools.lru_cache(maxsize=4)  # one mail's, for all rules
+def _shown(found: tuple[address.Address, ...]) -> str:
+    return clip(", ".join(f'"{one.name}" <{one.address}>' if one.name else one.address for one in found[:SHOWN]))
 
 
 def plugin(field: str, summary: str) -> rules.ConditionPlugin:

@@ -70,11 +70,11 @@ class RuleSet:
             return {}
 
     def _wants(self, mail: Mail) -> Mapping[str, int]:
-        if mail.has_text or mail.text_part is None:
-            return {}
         moment = rules.Moment(now=mail.received.timestamp(), zone=self._zone, bridge=self._bridge)
-        needed = any(rule.needs_text and rule.possible(mail, moment) for rule in self._candidates(mail))
-        return {mail.text_part.section: limits.TEXT_BYTES} if needed else {}
+        if not any(rule.needs_text and rule.possible(mail, moment) for rule in self._candidates(mail)):
+            return {}  # and its structure has not even been parsed
+        part = mail.text_part
+        return {} if part is None or mail.has_text else {part.section: limits.TEXT_BYTES}
 
     def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> Sequence[rules.Verdict]:
         """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its

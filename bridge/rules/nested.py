@@ -69,7 +69,7 @@ def faults(error: pydantic.ValidationError) -> list[tuple[Place, str]]:
 def _plain(line: Mapping[str, Any]) -> str:
     if line["type"] == "missing":
         return "missing"
-    return str(line["msg"]).removeprefix("Value error, ")
+    return str(line["msg"]).removeprefix("Value error, ").replace("Input should be", "expected", 1)
 
 
 def each(parse: Callable[[Any], T], items: Iterable[tuple[str | int, Any]]) -> list[T]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import pydantic
 
 from bridge import plugins, rules, schema
-from bridge.rules import flags
+from bridge.rules import flags, nested
 from bridge.rules.sources import Extract, ValueName
 
 RETRY_FOR_S = 86_400.0
@@ -129,6 +129,16 @@ class Action(schema.Model):
     expires: _Duration | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
     reset: Reset | None = None
     retry_for: schema.Duration = pydantic.Field(RETRY_FOR_S, description="Default: 1d. After that a delivery is dead.")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _sink_misspelt(cls, data: Any) -> Any:
+        """Any key may be the sink's own; but without a ``sink`` there is nobody to ask."""
+        if isinstance(data, Mapping) and "sink" not in data:
+            hints = ((key, nested.unknown(key, ("sink",))) for key in data)
+            if found := [((key,), message) for key, message in hints if message.endswith("?")]:
+                raise nested.error(found)
+        return data
 
     @property
     def own(self) -> dict[str, Any]:

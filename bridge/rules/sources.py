@@ -1,7 +1,7 @@
 r"""One value under ``extract:``: where it is found, and of which type it is.
 
-    temp: { body: '/temp=([-\d.]+)/', type: float }
-    temp: [ { subject: … }, { header.X-Temp: …, default: 0 } ]     # the first that is found
+temp: { body: '/temp=([-\d.]+)/', type: float }
+temp: [ { subject: … }, { header.X-Temp: …, default: 0 } ]     # the first that is found
 """
 
 from __future__ import annotations

@@ -114,11 +114,11 @@ def names(source: str) -> frozenset[str]:
 
 
 def unknown_uses(source: str) -> Iterator[str]:
-    """``filter "uper"`` or ``test "eevn"`` for each that the engine does not have."""
+    """What to say of each filter and test that the engine does not have."""
     for piece in pieces(source):
         for use in _USES.finditer(piece.inner) if piece.kind in ("{{", "{%") else ():
             if use[2] and not _has(use[1] == "|", use[2]):
-                yield f"{'filter' if use[1] == '|' else 'test'} {use[2]!r}"
+                yield f'unknown {"filter" if use[1] == "|" else "test"} "{use[2]}"'
 
 
 def _has(is_filter: bool, name: str) -> bool:

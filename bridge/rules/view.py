@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.mail import Mail, limits
-from bridge.rules import addresses, regex
+from bridge.rules import regex
 
 VALUE_CHARS = limits.FIELD_CHARS  # of a captured or extracted value; `mail.text` has its own limit
 CONTEXT = frozenset(("mailbox", "folder", "rule"))
@@ -34,7 +34,7 @@ _FIELDS: Mapping[str, Callable[[Mail], Any]] = {
     "subject": lambda mail: cap(mail.subject),
     "from": lambda mail: cap(_from(mail, 0)),
     "from_name": lambda mail: cap(_from(mail, 1)),
-    "to": lambda mail: cap(", ".join(whole for whole, _, _ in addresses.addresses(mail, "To"))),
+    "to": lambda mail: cap(", ".join(one.address for one in mail.addresses("To"))),
     "date": lambda mail: mail.date or mail.received,
     "text": lambda mail: regex.encodable(mail.text[: limits.TEXT_CHARS]),
     "size": lambda mail: mail.size,

@@ -1,0 +1,93 @@
+"""Mails, rules and a sink for the tests of the rules: pure values, no sockets."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from bridge import rules, sinks
+from bridge.mail import Mail, Place
+from bridge.rules import engine, settings
+
+ARRIVED = datetime.datetime(2026, 11, 1, 12, 0, tzinfo=datetime.UTC)
+NOW = ARRIVED.timestamp() + 7
+
+
+class Action(sinks.Action):
+    """Like MQTT's, with a field of each kind."""
+
+    topic: Annotated[str, sinks.SEGMENTS] = pydantic.Field(min_length=1)
+    headers: Annotated[dict[str, str], sinks.TEMPLATE] = pydantic.Field({})
+    qos: Literal[0, 1, 2] = 1
+    retain: bool = False
+
+
+class PathAction(sinks.Action):
+    """Like CoAP's."""
+
+    path: Annotated[str, sinks.SEGMENTS] = ""
+    method: str = "PUT"
+
+
+def _never(*_: object) -> Any:
+    raise AssertionError("the rules open no sink")
+
+
+BROKER = sinks.Plugin(settings=sinks.Settings, action=Action, make=_never, target="topic")
+LAMP = sinks.Plugin(settings=sinks.Settings, action=PathAction, make=_never, target="path")
+SINKS = {"broker": ("mqtt", BROKER), "lamp": ("coap", LAMP)}
+
+
+def mail(
+    text: str = "Hello",
+    *,
+    mailbox: str = "home",
+    folder: str = "INBOX",
+    uid: int = 7,
+    flags: tuple[str, ...] = (),
+    received: datetime.datetime = ARRIVED,
+    **header: str,
+) -> Mail:
+    """A mail as it is read from a file; header fields by keyword, ``_`` for ``-``."""
+    fields = {
+        "From": "Cam <cam@cameras.example>",
+        "Subject": "Motion at Hall",
+        "Content_Type": "text/plain; charset=utf-8",
+    }
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in {**fields, **header}.items()]
+    raw = "\r\n".join([*lines, "", text]).encode("utf-8", "surrogatepass")
+    place = Place(mailbox=mailbox, folder=folder, uidvalidity=1, uid=uid)
+    return Mail.from_bytes(raw, place=place, received=received, flags=flags)
+
+
+def rule(**written: Any) -> settings.Rule:
+    return settings.Rule.model_validate({"name": "r", **written})
+
+
+def compiled(*written: settings.Rule) -> engine.RuleSet:
+    return engine.compile_rules(written, sinks=SINKS)
+
+
+def moment(now: float = NOW) -> rules.Moment:
+    return rules.Moment(now=now)
+
+
+def evaluate(what: Mail, *written: settings.Rule, now: float = NOW) -> list[rules.Verdict]:
+    return list(compiled(*written).evaluate(what, moment(now)))
+
+
+def matches(what: Mail, **written: Any) -> bool:
+    """Whether a rule matches; explaining has to agree."""
+    made = compiled(rule(**written))
+    (explained,) = made.evaluate(what, moment(), explain=True)
+    found = any(verdict.matched for verdict in made.evaluate(what, moment()))
+    assert explained.matched == found
+    return found
+
+
+def deliveries(what: Mail, *actions: dict[str, Any], now: float = NOW, **written: Any) -> list[Any]:
+    (verdict,) = evaluate(what, rule(then=list(actions), **written), now=now)
+    assert verdict.error == ""
+    return list(verdict.deliveries)

@@ -1,0 +1,247 @@
+"""Which rules look at a mail, in which order, and what comes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from bridge import errors, rules
+from bridge.mail import Mail, limits
+from bridge.rules import engine
+from tests.unit.rules import making
+
+BROKEN = {"sink": "broker", "topic": "{{ nope }}"}
+
+
+def names(*written: Any, mail: Any = None) -> list[tuple[str, bool]]:
+    return [(verdict.rule, verdict.matched) for verdict in making.evaluate(mail or making.mail(), *written)]
+
+
+def test_rules_that_match_are_told_in_order_and_the_others_not_at_all() -> None:
+    written = [making.rule(name="a"), making.rule(name="b", when={"subject": "door"}), making.rule(name="c")]
+    assert names(*written) == [("a", True), ("c", True)]
+
+
+def test_a_rule_looks_at_its_mailboxes_only() -> None:
+    written = [making.rule(name="a", mailboxes=["work"]), making.rule(name="b", mailboxes=["home", "work"])]
+    assert names(*written) == [("b", True)]
+    assert names(*written, mail=making.mail(mailbox="work")) == [("a", True), ("b", True)]
+
+
+def test_a_disabled_rule_does_not_look() -> None:
+    assert names(making.rule(enabled=False)) == []
+
+
+def test_a_rule_that_stops_is_the_last_only_if_it_matches() -> None:
+    stopping = making.rule(name="s", stop=True)
+    missing = making.rule(name="m", stop=True, when={"subject": "door"})
+    assert names(missing, making.rule(name="a"), stopping, making.rule(name="z")) == [("a", True), ("s", True)]
+
+
+def test_a_rule_that_fails_counts_as_not_matched_and_is_told() -> None:
+    verdicts = making.evaluate(making.mail(), making.rule(name="f", then=[BROKEN]), making.rule(name="z"))
+    assert [(v.rule, v.matched, v.error) for v in verdicts] == [
+        ("f", False, 'there is no value "nope"'),
+        ("z", True, ""),
+    ]
+    assert verdicts[0].deliveries == ()
+
+
+def test_a_rule_that_fails_and_has_stop_stops() -> None:
+    verdicts = making.evaluate(making.mail(), making.rule(name="f", then=[BROKEN], stop=True), making.rule(name="z"))
+    assert [(v.rule, v.matched, v.stopped) for v in verdicts] == [("f", False, True)]
+
+
+def test_no_action_is_sent_when_one_cannot_be_rendered() -> None:
+    good = {"sink": "broker", "topic": "a"}
+    (verdict,) = making.evaluate(making.mail(), making.rule(then=[good, BROKEN]))
+    assert (verdict.matched, verdict.deliveries) == (False, ())
+
+
+class _Failing(rules.Condition):
+    wanted = "trouble"
+
+    def check(self, mail: Any, moment: Any) -> rules.Outcome:
+        raise ZeroDivisionError("trouble")
+
+
+@pytest.fixture
+def failing_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bridge.rules.conditions import subject
+
+    monkeypatch.setattr(subject, "PLUGIN", dataclasses.replace(subject.PLUGIN, make=lambda _: _Failing()))
+    from bridge import plugins
+
+    plugins.find.cache_clear()
+    monkeypatch.setattr(plugins, "find", plugins.find.__wrapped__)
+
+
+@pytest.mark.usefixtures("failing_subject")
+def test_a_condition_that_raises_fails_its_rule_even_inside_not() -> None:
+    made = making.compiled(making.rule(when={"not": {"subject": "x"}}))
+    for explain in (False, True):
+        (verdict,) = made.evaluate(making.mail(), making.moment(), explain=explain)
+        assert (verdict.matched, verdict.error) == (False, "ZeroDivisionError: trouble")
+
+
+@pytest.mark.usefixtures("failing_subject")
+def test_a_condition_that_raises_does_no_harm_where_it_is_not_asked() -> None:
+    made = making.compiled(making.rule(when={"any": [{"from": "cameras.example"}, {"subject": "x"}]}))
+    for explain in (False, True):
+        (verdict,) = made.evaluate(making.mail(), making.moment(), explain=explain)
+        assert (verdict.matched, verdict.error) == (True, "")
+
+
+@pytest.mark.usefixtures("failing_subject")
+def test_wants_never_raises() -> None:
+    made = making.compiled(making.rule(when={"subject": "x", "body": "y"}))
+    assert made.wants(without_text()) == {"1": limits.TEXT_BYTES}
+
+
+def without_text(**fields: Any) -> Any:
+    """A mail of whose text only the beginning was fetched."""
+    whole = making.mail(**fields)
+    return Mail.from_fetch(
+        place=whole.place,
+        head=whole.head,
+        size=90_000,
+        flags=(),
+        received=whole.received,
+        bodystructure=(b"TEXT", b"PLAIN", (b"CHARSET", b"utf-8"), None, None, b"7BIT", 90_000, 900),
+        text_prefix=b"x" * 100,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ({}, False),
+        ({"when": {"subject": "motion"}}, False),
+        ({"when": {"body": "x"}}, True),
+        ({"when": {"body": "x", "subject": "door"}}, False),
+        ({"when": {"body": "x", "from": "cameras.example"}}, True),
+        ({"when": {"any": [{"body": "x"}, {"subject": "door"}]}}, True),
+        ({"when": {"all": [{"body": "x"}, {"subject": "door"}]}}, False),
+        ({"when": {"any": [{"body": "x", "subject": "door"}, {"body": "y", "from": "nobody.example"}]}}, False),
+        ({"when": {"not": {"body": "x"}}}, True),
+        ({"when": {"not": {"subject": "motion"}, "body": "x"}}, False),
+        ({"when": {"if": "{{ mail.text | length > 3 }}"}}, True),
+        ({"when": {"if": "{{ mail.size > 3 }}"}}, False),
+        ({"extract": {"t": {"body": "/x/"}}}, True),
+        ({"extract": {"t": {"body": "/x/"}}, "when": {"subject": "door"}}, False),
+        ({"extract": {"t": {"subject": "/x/"}}}, False),
+        ({"then": {"sink": "broker", "topic": "a", "payload": {"t": "{{ mail.text }}"}}}, True),
+        ({"then": {"sink": "broker", "topic": "a/{{ mail.text }}"}}, True),
+        ({"then": {"sink": "broker", "topic": "a", "headers": {"X": "{{ mail['text'] }}"}}}, True),
+        ({"then": {"sink": "broker", "topic": "a", "reset": {"after": "1s", "payload": "{{ mail.text }}"}}}, True),
+        ({"then": {"sink": "broker", "topic": "a", "payload": "{{ mail.subject }}"}}, False),
+        ({"when": {"body": "x"}, "enabled": False}, False),
+        ({"when": {"body": "x"}, "mailboxes": ["work"]}, False),
+    ],
+)
+def test_the_text_is_wanted_only_for_rules_that_are_still_alive(written: dict[str, Any], wanted: bool) -> None:
+    made = making.compiled(making.rule(**written))
+    assert made.wants(without_text()) == ({"1": limits.TEXT_BYTES} if wanted else {})
+
+
+def test_what_is_in_hand_is_not_wanted() -> None:
+    assert making.compiled(making.rule(when={"body": "x"})).wants(making.mail()) == {}
+
+
+def test_an_automatic_mail_is_not_downloaded_for_rules_that_it_cannot_fire() -> None:
+    assert making.compiled(making.rule(when={"body": "x"})).wants(without_text(Return_Path="<>")) == {}
+
+
+def test_changes_go_flags_first_then_copies_then_the_move() -> None:
+    after = {"move": "Done", "copy": "Archive", "flag": ["flagged", "$Done"], "seen": True}
+    (verdict,) = making.evaluate(making.mail(), making.rule(after=after, failed={"delete": True}))
+    assert [(change.op, change.argument) for change in verdict.after] == [
+        ("seen", ""),
+        ("flag", "\\Flagged"),
+        ("flag", "$Done"),
+        ("copy", "Archive"),
+        ("move", "Done"),
+    ]
+    assert [change.op for change in verdict.failed] == ["delete"]
+
+
+def test_a_rule_for_a_sink_that_is_not_there_does_not_compile() -> None:
+    with pytest.raises(errors.ConfigError, match="no sink is called 'brokr'"):
+        making.compiled(making.rule(then=[{"sink": "brokr"}]))
+
+
+def test_no_rules_make_no_verdicts() -> None:
+    made = engine.compile_rules([], sinks={})
+    assert made.evaluate(making.mail(), making.moment()) == []
+    assert made.wants(without_text()) == {}
+
+
+def test_explaining_tells_of_every_rule_and_agrees_with_evaluating() -> None:
+    written = [
+        making.rule(name="off", enabled=False),
+        making.rule(name="work", mailboxes=["work"]),
+        making.rule(name="no", when={"subject": "door"}, stop=True),
+        making.rule(name="yes", when={"subject": "/(?P<what>motion)/"}, stop=True),
+        making.rule(name="late", when={"from": "cameras.example"}),
+    ]
+    verdicts = making.compiled(*written).evaluate(making.mail(), making.moment(), explain=True)
+    assert [(v.rule, v.matched) for v in verdicts] == [
+        ("off", False),
+        ("work", False),
+        ("no", False),
+        ("yes", True),
+        ("late", False),
+    ]
+    assert [[(line.path, line.held) for line in v.conditions] for v in verdicts] == [
+        [("enabled", False)],
+        [("mailboxes", False)],
+        [("when.subject", False)],
+        [("when.subject", True)],
+        [("stop", False), ("when.from", True)],
+    ]
+    assert verdicts[3].values == {"what": "Motion"}
+
+
+def test_explaining_looks_at_everything_and_names_each_place() -> None:
+    when = {
+        "body": "nothing",
+        "subject": "door",
+        "any": [{"from": "cameras.example"}, {"from": "x.example", "body": "Hello"}],
+        "not": {"subject": "motion"},
+        "if": "{{ temp > 3 }}",
+    }
+    rule = making.rule(when=when, extract={"temp": {"body": "/x/"}})
+    (verdict,) = making.compiled(rule).evaluate(making.mail(), making.moment(), explain=True)
+    assert {line.path: line.held for line in verdict.conditions} == {
+        "when.subject": False,
+        "when.body": False,
+        "when.any": True,
+        "when.any.0.from": True,
+        "when.any.1.from": False,
+        "when.any.1.body": True,
+        "when.not": False,
+        "when.not.subject": True,
+        "extract.temp": False,
+        "when.if": False,
+    }
+    said = {line.path: (line.wanted, line.saw) for line in verdict.conditions}
+    assert said["when.subject"] == ('contains "door"', "Motion at Hall")
+    assert said["when.if"] == ("temp > 3", "no value temp")
+    assert [line.path for line in verdict.conditions][-1] == "when.if"
+
+
+def test_explaining_an_automatic_mail_says_why_it_does_not_match() -> None:
+    (verdict,) = making.compiled(making.rule()).evaluate(
+        making.mail(Auto_Submitted="auto-replied"), making.moment(), explain=True
+    )
+    assert [(line.path, line.held, line.saw) for line in verdict.conditions] == [
+        ("when.automatic", False, "an auto-reply")
+    ]
+
+
+def test_explaining_never_shows_a_whole_body() -> None:
+    mail = making.mail("secret " * 500)
+    (verdict,) = making.compiled(making.rule(when={"body": "x"})).evaluate(mail, making.moment(), explain=True)
+    assert all(len(line.saw) <= 80 for line in verdict.conditions)

@@ -1,0 +1,100 @@
+"""Values from the mail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+import pytest
+
+from tests.unit.rules import making
+
+TEXT = "temp=21.5 count=7\r\nopen=yes minus=\u22125 word=abc big=1e400 inf=inf comma=1,5"
+
+
+@pytest.mark.parametrize(
+    ("extract", "value"),
+    [
+        ({"body": r"/temp=([-\d.]+)/", "type": "float"}, 21.5),
+        ({"body": r"/temp=([-\d.]+)/"}, "21.5"),
+        ({"body": r"/count=\d/"}, "count=7"),
+        ({"body": r"/count=(\d)/", "type": "int"}, 7),
+        ({"body": r"/count=(\d)/", "type": "float"}, 7.0),
+        ({"body": r"/minus=(\S+)/", "type": "int"}, -5),
+        ({"body": r"/open=(\w+)/", "type": "bool"}, True),
+        ({"body": r"/word=(\w+)/", "type": "int", "default": 0}, 0),
+        ({"body": "/nope/", "default": None}, None),
+        ({"subject": r"/at (\w+)/"}, "Hall"),
+        ({"subject": True}, "Motion at Hall"),
+        ({"header.X-Temp": r"/(\d+)/", "type": "int"}, 9),
+        ({"header": {"x-temp": r"/(\d+)/"}, "type": "int"}, 9),
+        ([{"subject": "/nope/"}, {"body": r"/count=(\d)/", "type": "int"}], 7),
+        ([{"body": r"/word=(\w+)/", "type": "int"}, {"header.X-Temp": True}], "t 9"),
+        ([{"subject": "/nope/", "default": 1}, {"body": r"/count=(\d)/", "type": "int"}], 7),
+        ([{"subject": "/nope/", "default": 1}, {"body": "/nope/"}], 1),
+    ],
+)
+def test_a_value_is_found(extract: Any, value: object) -> None:
+    (verdict,) = making.evaluate(making.mail(TEXT, X_Temp="t 9"), making.rule(extract={"x": extract}))
+    assert verdict.values == {"x": value}
+    assert type(verdict.values["x"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("extract", "saw"),
+    [
+        ({"body": "/nope/"}, "not found"),
+        ({"body": r"/word=(\w+)/", "type": "int"}, '"abc" is no whole number'),
+        ({"body": r"/temp=(\S+)/", "type": "int"}, '"21.5" is no whole number'),
+        ({"body": r"/big=(\S+)/", "type": "float"}, '"1e400" is no number'),
+        ({"body": r"/inf=(\S+)/", "type": "float"}, '"inf" is no number'),
+        ({"body": r"/comma=(\S+)/", "type": "float"}, '"1,5" is no number'),
+        ({"body": r"/word=(\w+)/", "type": "bool"}, '"abc" is neither true, yes, on, 1 nor false, no, off, 0'),
+        ({"header.X-None": True}, "not found"),
+        ([{"body": "/nope/"}, {"subject": "/nope/"}], "not found, not found"),
+    ],
+)
+def test_without_a_value_and_a_default_the_rule_does_not_match_and_explain_says_so(extract: Any, saw: str) -> None:
+    rule = making.rule(extract={"x": extract})
+    assert making.evaluate(making.mail(TEXT), rule) == []
+    (verdict,) = making.compiled(rule).evaluate(making.mail(TEXT), making.moment(), explain=True)
+    assert [(line.path, line.held, line.saw) for line in verdict.conditions] == [("extract.x", False, saw)]
+
+
+def test_if_sees_what_was_extracted() -> None:
+    extract = {"temp": {"body": r"/temp=([-\d.]+)/", "type": "float"}, "raw": {"body": r"/temp=([-\d.]+)/"}}
+    mail = making.mail(TEXT)
+    assert making.matches(mail, extract=extract, when={"if": "{{ temp > 20 }}"})
+    assert not making.matches(mail, extract=extract, when={"if": "{{ temp > 30 }}"})
+    assert not making.matches(mail, extract=extract, when={"if": "{{ raw > 20 }}"})
+    assert making.matches(mail, extract=extract, when={"subject": "/(?P<place>Hall)/", "if": "{{ place == 'Hall' }}"})
+
+
+@pytest.mark.parametrize(
+    ("extract", "place", "message"),
+    [
+        ({"x": {"body": "/(/"}}, ("x", "body"), "RE2 refuses this regex: missing ): ("),
+        ({"x": [{"body": "/a/"}, {"header.X": "/(/"}]}, ("x", 1, "header.X"), "RE2 refuses this regex: missing ): ("),
+        ({"x": {"bdy": "/a/"}}, ("x", "bdy"), 'unknown key; did you mean "body"?'),
+        ({"x": {"css": "td"}}, ("x", "css"), "not yet supported"),
+        ({"x": {"forwarded.body": "/a/"}}, ("x", "forwarded.body"), "not yet supported"),
+        ({"x": {"body": "/a/", "type": "image"}}, ("x", "type"), "not yet supported"),
+        (
+            {"x": {"body": "/a/", "type": "flot"}},
+            ("x", "type"),
+            "no type is called 'flot'; did you mean \"float\"?; there are str, int, float, bool",
+        ),
+        ({"x": {"type": "int"}}, ("x",), "name one place where it is found: body, header.X, subject"),
+        ({"x": {"body": "word"}}, ("x", "body"), None),
+        ({"x": []}, ("x",), "must not be empty"),
+        ({"x": "/a/"}, ("x",), None),
+        ({"mail": {"body": "/a/"}}, ("mail", "[key]"), '"mail" is reserved'),
+        ({"a-b": {"body": "/a/"}}, ("a-b", "[key]"), '"a-b" is no name for a value; use letters, digits and _'),
+    ],
+)
+def test_what_is_wrong_is_one_error_at_its_place(extract: Any, place: tuple[object, ...], message: str | None) -> None:
+    with pytest.raises(pydantic.ValidationError) as caught:
+        making.rule(extract=extract)
+    (line,) = caught.value.errors()
+    assert line["loc"] == ("extract", *place)
+    assert message is None or line["msg"].removeprefix("Value error, ") == message

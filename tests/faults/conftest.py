@@ -37,6 +37,12 @@ class Scene:
             },
         )
 
+    def in_uid_order(self) -> list[int]:
+        """The mails' numbers as their UIDs have it (Dovecot gives out UIDs by file name, not always as LMTP delivered)."""
+        with self.dovecot.client("ada", folder="INBOX") as client:
+            fetched = client.fetch(client.search(), ["ENVELOPE"])
+        return [int(fetched[uid][b"ENVELOPE"].subject.split()[-1]) for uid in sorted(fetched)]
+
     def all_seen(self) -> bool:
         with self.dovecot.client("ada", folder="INBOX") as client:
             return not client.search(["UNSEEN"])

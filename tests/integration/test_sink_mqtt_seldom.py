@@ -257,3 +257,11 @@ async def test_a_stop_says_offline_and_goodbye() -> None:
             assert len(broker.states) == 1
         await servers.until(lambda: broker.goodbyes)
     assert [message.rest.removeprefix(b"\0") for message in broker.states] == [b"online", b"offline"]
+
+
+@pytest.mark.parametrize(("expires_in_s", "sent_s"), [(-5.0, 1), (0.01, 1), (1.0, 1), (29.3, 30), (1e12, 2**32 - 1)])
+async def test_what_remains_of_the_expiry_is_sent_in_whole_seconds_rounded_up(expires_in_s: float, sent_s: int) -> None:
+    async with scripted.Broker() as broker, sink_for(broker) as sink:
+        await sink.send(delivery(), expires_in_s=expires_in_s)
+    _, identifier, expiry_s = struct.unpack("!BBI", broker.published[0].rest[:6])
+    assert (identifier, expiry_s) == (0x02, sent_s)

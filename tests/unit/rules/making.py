@@ -91,3 +91,17 @@ def deliveries(what: Mail, *actions: dict[str, Any], now: float = NOW, **written
     (verdict,) = evaluate(what, rule(then=list(actions), **written), now=now)
     assert verdict.error == ""
     return list(verdict.deliveries)
+
+
+def without_text(**fields: Any) -> Mail:
+    """A mail of whose text only the beginning was fetched."""
+    whole = mail(**fields)
+    return Mail.from_fetch(
+        place=whole.place,
+        head=whole.head,
+        size=90_000,
+        flags=(),
+        received=whole.received,
+        bodystructure=(b"TEXT", b"PLAIN", (b"CHARSET", b"utf-8"), None, None, b"7BIT", 90_000, 900),
+        text_prefix=b"x" * 100,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge import errors, rules
-from bridge.mail import Mail, limits
+from bridge.mail import limits
 from bridge.rules import engine
 from tests.unit.rules import making
 
@@ -97,21 +97,7 @@ def test_a_condition_that_raises_does_no_harm_where_it_is_not_asked() -> None:
 @pytest.mark.usefixtures("failing_subject")
 def test_wants_never_raises() -> None:
     made = making.compiled(making.rule(when={"subject": "x", "body": "y"}))
-    assert made.wants(without_text()) == {"1": limits.TEXT_BYTES}
-
-
-def without_text(**fields: Any) -> Any:
-    """A mail of whose text only the beginning was fetched."""
-    whole = making.mail(**fields)
-    return Mail.from_fetch(
-        place=whole.place,
-        head=whole.head,
-        size=90_000,
-        flags=(),
-        received=whole.received,
-        bodystructure=(b"TEXT", b"PLAIN", (b"CHARSET", b"utf-8"), None, None, b"7BIT", 90_000, 900),
-        text_prefix=b"x" * 100,
-    )
+    assert made.wants(making.without_text()) == {"1": limits.TEXT_BYTES}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +129,7 @@ def without_text(**fields: Any) -> Any:
 )
 def test_the_text_is_wanted_only_for_rules_that_are_still_alive(written: dict[str, Any], wanted: bool) -> None:
     made = making.compiled(making.rule(**written))
-    assert made.wants(without_text()) == ({"1": limits.TEXT_BYTES} if wanted else {})
+    assert made.wants(making.without_text()) == ({"1": limits.TEXT_BYTES} if wanted else {})
 
 
 def test_what_is_in_hand_is_not_wanted() -> None:
@@ -151,7 +137,7 @@ def test_what_is_in_hand_is_not_wanted() -> None:
 
 
 def test_an_automatic_mail_is_not_downloaded_for_rules_that_it_cannot_fire() -> None:
-    assert making.compiled(making.rule(when={"body": "x"})).wants(without_text(Return_Path="<>")) == {}
+    assert making.compiled(making.rule(when={"body": "x"})).wants(making.without_text(Return_Path="<>")) == {}
 
 
 def test_changes_go_flags_first_then_copies_then_the_move() -> None:
@@ -175,7 +161,7 @@ def test_a_rule_for_a_sink_that_is_not_there_does_not_compile() -> None:
 def test_no_rules_make_no_verdicts() -> None:
     made = engine.compile_rules([], sinks={})
     assert made.evaluate(making.mail(), making.moment()) == []
-    assert made.wants(without_text()) == {}
+    assert made.wants(making.without_text()) == {}
 
 
 def test_explaining_tells_of_every_rule_and_agrees_with_evaluating() -> None:

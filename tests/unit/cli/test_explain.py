@@ -1,0 +1,113 @@
+"""``mailwire explain``: what an admin sees, and what a program reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bridge.cli import group
+
+CONFIG = """
+name: test
+timezone: Europe/Berlin
+mailboxes:
+  home: { host: h.example, user: u, password: the-password }
+  work: { host: w.example, user: u, password: the-password }
+sinks:
+  out: { type: log }
+rules:
+  - name: motion
+    mailboxes: [home]
+    when: { from: cameras.example, subject: '/at (?P<place>\\w+)/' }
+    then: { sink: out, payload: { place: "{{ place }}" } }
+  - name: door
+    when: { subject: door }
+    then: { sink: out, payload: x }
+"""
+MAIL = b"From: Cam <cam@cameras.example>\r\nSubject: Motion at Hall\r\nDate: Sun, 1 Nov 2026 11:00:00 +0100\r\n\r\nHello\r\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mailwire.yaml").write_text(CONFIG)
+    (tmp_path / "motion.eml").write_bytes(MAIL)
+    return tmp_path
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(group, ["explain", "-c", "mailwire.yaml", *args])
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_is_one_object_a_mail_a_line_each() -> None:
+    result = run("--json", "motion.eml", "motion.eml")
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 2
+    assert lines[0] == lines[1]
+    assert [set(one) for one in lines] == [{"mail", "rules"}] * 2
+    first, second = lines[0]["rules"]
+    assert (first["name"], first["matched"], second["name"], second["matched"]) == ("motion", True, "door", False)
+    assert set(first) == {"name", "matched", "stopped", "conditions", "values", "deliveries"}
+    (delivery,) = first["deliveries"]
+    assert set(delivery) == {"sink", "target", "as", "bytes", "payload_hex", "payload", "options"}
+    assert bytes.fromhex(delivery["payload_hex"]) == b'{"place":"Hall"}'
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_tree_tells_the_reason_first() -> None:
+    result = run("motion.eml")
+    assert result.exit_code == 0, result.output
+    assert "✓ motion matches" in result.output
+    assert 'place = "Hall"' in result.output
+    lines = [line.strip(" │├└─") for line in result.output.splitlines()]
+    assert lines[lines.index("✗ door does not match") + 1] == (
+        'because when.subject: wanted contains "door"; saw Motion at Hall'
+    )
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_mailbox_can_be_chosen() -> None:
+    rules = json.loads(run("--json", "--mailbox", "work", "motion.eml").stdout)["rules"]
+    assert [rule["matched"] for rule in rules] == [False, False]
+    assert rules[0]["conditions"] == [{"path": "mailboxes", "held": False, "wanted": "home", "saw": "work"}]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--mailbox", "wrok", "motion.eml"), "no mailbox is called 'wrok'"),
+        (("--at", "noon", "motion.eml"), "'noon' is no time"),
+        (("nothing.eml",), "nothing.eml"),
+        ((), "MAIL.eml"),
+    ],
+)
+def test_a_wrong_command_line_says_so(args: tuple[str, ...], said: str) -> None:
+    result = run(*args)
+    assert result.exit_code == 2 or result.exception is not None
+    assert said in result.output + str(result.exception)
+
+
+def test_nothing_is_left_behind(folder: Path) -> None:
+    before = {path.name for path in folder.iterdir()}
+    assert run("--at", "2026-11-01T07:30", "motion.eml").exit_code == 0
+    assert {path.name for path in folder.iterdir()} == before
+
+
+def test_a_hostile_mail_cannot_speak_to_the_terminal(folder: Path) -> None:
+    (folder / "evil.eml").write_bytes(b"Subject: =?utf-8?q?=1B]0;x=07[red]at_x?=\nFrom: cam@cameras.example\n\n\x1b[2J")
+    for args in (["evil.eml"], ["--json", "evil.eml"]):
+        result = run(*args)
+        assert result.exit_code == 0
+        assert "\x1b" not in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_secrets_are_not_shown() -> None:
+    assert "the-password" not in run("motion.eml").output + run("--json", "motion.eml").output

@@ -1,0 +1,122 @@
+"""The JSON of ``explain`` is the contract's, key for key."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+from bridge.rules import explanation
+from tests.unit.rules import making
+
+
+def explain(mail: object, *written: object) -> dict[str, object]:
+    made = making.compiled(*written)  # type: ignore[arg-type]
+    found = explanation.explain(mail, made, making.moment()).as_json()  # type: ignore[arg-type]
+    json.dumps(found, allow_nan=False)
+    return found
+
+
+def test_a_match_is_explained() -> None:
+    rule = making.rule(
+        when={"subject": r"/at (?P<place>\w+)/"},
+        extract={"temp": {"body": "/temp=(.*)/", "type": "float"}},
+        then=[
+            {"sink": "broker", "topic": "home/{{ place }}", "payload": {"t": "{{ temp }}"}, "as": "cbor"},
+            {"sink": "lamp", "path": "/light", "payload": "1", "reset": {"after": "3s", "payload": "0"}},
+            {"sink": "broker", "topic": "last", "payload": "{{ place }}"},
+        ],
+        stop=True,
+    )
+    mail = making.mail("temp=21.5", Date="Sun, 1 Nov 2026 11:00:00 +0100")
+    assert explain(mail, rule) == {
+        "mail": {
+            "subject": "Motion at Hall",
+            "from": "cam@cameras.example",
+            "date": "2026-11-01T11:00:00+01:00",
+            "size": mail.size,
+            "text": "temp=21.5",
+            "attachments": [],
+            "auth": "none",
+        },
+        "rules": [
+            {
+                "name": "r",
+                "matched": True,
+                "stopped": True,
+                "conditions": [
+                    {"path": "when.subject", "held": True, "wanted": r"/at (?P<place>\w+)/", "saw": "Motion at Hall"},
+                    {"path": "extract.temp", "held": True, "wanted": "body /temp=(.*)/ (float)", "saw": "21.5"},
+                ],
+                "values": {"place": "Hall", "temp": 21.5},
+                "deliveries": [
+                    {
+                        "sink": "broker",
+                        "target": "home/Hall",
+                        "as": "cbor",
+                        "bytes": 6,
+                        "payload_hex": "a16174f94d60",
+                        "payload": '{"t":21.5}',
+                        "options": {"topic": "home/Hall", "headers": {}, "qos": 1, "retain": False},
+                    },
+                    {
+                        "sink": "lamp",
+                        "target": "light",
+                        "as": "text",
+                        "bytes": 1,
+                        "payload_hex": "31",
+                        "payload": "1",
+                        "options": {"path": "light", "method": "PUT"},
+                    },
+                    {
+                        "sink": "broker",
+                        "target": "last",
+                        "as": "text",
+                        "bytes": 4,
+                        "payload_hex": "48616c6c",
+                        "payload": "Hall",
+                        "options": {"topic": "last", "headers": {}, "qos": 1, "retain": False},
+                    },
+                    {
+                        "sink": "lamp",
+                        "target": "light",
+                        "as": "text",
+                        "bytes": 1,
+                        "payload_hex": "30",
+                        "payload": "0",
+                        "options": {"path": "light", "method": "PUT"},
+                    },
+                ],
+            }
+        ],
+    }
+
+
+def test_a_rule_that_fails_says_where_and_why() -> None:
+    (rule,) = explain(making.mail(), making.rule(then=[{"sink": "broker", "topic": "{{ nope }}"}]))["rules"]  # type: ignore[misc]
+    assert (rule["matched"], rule["deliveries"]) == (False, [])
+    assert rule["conditions"] == [
+        {"path": "then.0", "held": False, "wanted": "renders", "saw": 'there is no value "nope"'}
+    ]
+
+
+def test_the_reason_is_the_first_thing_outside_a_group_that_does_not_hold() -> None:
+    when = {"any": [{"subject": "door"}, {"subject": "motion"}], "from": "x.example", "body": "nothing"}
+    (verdict,) = explanation.explain(making.mail(), making.compiled(making.rule(when=when)), making.moment()).verdicts
+    reason = explanation.reason(verdict)
+    assert reason is not None
+    assert (reason.path, reason.wanted, reason.saw) == ("when.from", "*@x.example", '"Cam" <cam@cameras.example>')
+
+
+def test_a_group_that_does_not_hold_is_a_reason() -> None:
+    rule = making.rule(when={"not": {"subject": "motion"}})
+    (verdict,) = explanation.explain(making.mail(), making.compiled(rule), making.moment()).verdicts
+    reason = explanation.reason(verdict)
+    assert reason is not None
+    assert reason.path == "when.not"
+
+
+def test_values_of_any_type_are_json() -> None:
+    when = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
+    assert explanation.plain({1: (b"\x01", when, float("inf"), {None})}) == {
+        "1": ["01", "2026-11-01T00:00:00+00:00", "inf", [None]]
+    }

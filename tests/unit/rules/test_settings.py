@@ -1,0 +1,110 @@
+"""The shape of a rule: what is taken, and what is refused, where."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pydantic
+import pytest
+
+from bridge.rules import settings
+from tests.unit.rules import making
+
+
+@pytest.mark.parametrize(
+    ("written", "place", "kind"),
+    [
+        ({"when": {"subjct": "x"}}, ("when", "subjct"), "extra_forbidden"),
+        ({"when": {"auth": "dkim"}}, ("when", "auth"), "extra_forbidden"),
+        ({"when": {"subject": None}}, ("when", "subject"), "value_error"),
+        ({"when": {"any": []}}, ("when", "any"), "value_error"),
+        ({"when": {"any": [{"from": 3}]}}, ("when", "any", 0, "from"), "value_error"),
+        ({"when": {"not": {"subject": "/(/"}}}, ("when", "not", "subject"), "value_error"),
+        ({"when": {"from": ["a", {"nam": "x"}]}}, ("when", "from", 1, "nam"), "rule"),
+        ({"when": {"from": {"name": "/(/"}}}, ("when", "from", "name"), "rule"),
+        ({"when": {"from": "/cameras/"}}, ("when", "from"), "value_error"),
+        ({"when": {"from": []}}, ("when", "from"), "value_error"),
+        ({"when": {"header": {"X": "/(/"}}}, ("when", "header", "X"), "value_error"),
+        ({"when": {"if": "temp > 3"}}, ("when", "if"), "value_error"),
+        ({"when": {"size": "1MB"}}, ("when", "size"), "value_error"),
+        ({"when": {"size": ">1 parsec"}}, ("when", "size"), "value_error"),
+        ({"when": {"flags": ["a b"]}}, ("when", "flags", 0), "value_error"),
+        ({"when": {"flags": []}}, ("when", "flags"), "value_error"),
+        ({"when": {"folder": 3}}, ("when", "folder"), "value_error"),
+        ({"when": {"automatic": "yes"}}, ("when", "automatic"), "value_error"),
+        ({"when": []}, ("when",), "model_type"),
+        ({"event": "gone"}, ("event",), "value_error"),
+        ({"event": "nwe"}, ("event",), "literal_error"),
+        ({"throttle": "5/1m"}, ("throttle",), "extra_forbidden"),
+        ({"risk": "unlock"}, ("risk",), "extra_forbidden"),
+        ({"stop": "yes"}, ("stop",), "bool_type"),
+        ({"mailboxes": []}, ("mailboxes",), "value_error"),
+        ({"after": {"move": "a", "delete": True}}, ("after",), "value_error"),
+        ({"after": {"reply": "x"}}, ("after", "reply"), "extra_forbidden"),
+        ({"after": {"flag": "a b"}}, ("after", "flag", 0), "value_error"),
+        ({"then": [{"sink": "b", "expires": "{{ x }}"}]}, ("then", 0, "expires"), "value_error"),
+        ({"then": [{"sink": "b", "expires": 5}]}, ("then", 0, "expires"), "value_error"),
+        ({"then": {"sink": "b", "delay": "soon"}}, ("then", "delay"), "value_error"),
+        ({"then": {"snk": "b"}}, ("then", "snk"), "rule"),
+        ({"then": {"topic": "b"}}, ("then", "sink"), "missing"),
+        ({"then": [{"sink": "b", "reset": {"payload": 1}}]}, ("then", 0, "reset", "after"), "missing"),
+        ({"then": [{"sink": "b", "too_big": "cut"}]}, ("then", 0, "too_big"), "literal_error"),
+        ({"then": [{"sink": "b", "max_bytes": "1 furlong"}]}, ("then", 0, "max_bytes"), "value_error"),
+        ({"then": [{"sink": "b", "keys": {"a": "1"}}]}, ("then", 0, "keys", "a"), "int_type"),
+        ({"name": ""}, ("name",), "string_too_short"),
+    ],
+)
+def test_what_is_wrong_is_one_error_at_its_place(written: dict[str, Any], place: tuple[object, ...], kind: str) -> None:
+    with pytest.raises(pydantic.ValidationError) as caught:
+        making.rule(**written)
+    assert [(line["loc"], line["type"]) for line in caught.value.errors()] == [(place, kind)]
+
+
+@pytest.mark.parametrize("value", [None, 3, 3.5, True, "", "x", [], [None], [[]], {}, {"x": []}, {"": None}, object()])
+@pytest.mark.parametrize("key", [*settings.When.model_fields])
+def test_no_setting_of_a_condition_raises_anything_but_a_validation_error(key: str, value: object) -> None:
+    try:
+        making.rule(when={key: value})
+    except pydantic.ValidationError as error:
+        assert all(line["loc"][:2] == ("when", key) for line in error.errors())  # noqa: PT017 — either way is right
+
+
+def test_a_single_action_is_a_list_of_one_and_keeps_its_place() -> None:
+    single, listed = making.rule(then={"sink": "b", "x": 1}), making.rule(then=[{"sink": "b", "x": 1}])
+    assert single.then == listed.then
+    assert (single.place(0), listed.place(0)) == (("then",), ("then", 0))
+
+
+def test_conditions_keep_the_order_of_the_file() -> None:
+    when = {"subject": "x", "any": [{"to": "a@b"}], "from": "a@b", "body": "x"}
+    assert [key for key, _ in making.rule(when=when).when.items()] == ["subject", "any", "from", "body"]
+
+
+def test_a_key_that_is_not_built_is_known_as_planned() -> None:
+    interface = {"attachment", "forwarded", "calendar", "data", "hours", "days", "max_age", "since", "auth", "totp"}
+    assert interface | {"hmac", "repeated"} == settings.When.planned - set(settings.When.model_fields)
+    assert {"throttle", "risk", "tests"} == settings.Rule.planned
+
+
+def test_the_schema_takes_what_the_models_take() -> None:
+    schema = settings.Rule.model_json_schema()
+    json.dumps(schema)
+    rule = {
+        "name": "r",
+        "when": {
+            "from": ["*@cameras.example", {"name": "cam"}],
+            "subject": {"contains": ["a", "b"]},
+            "body": ["a", "/b/"],
+            "any": [{"size": ">1MB", "automatic": "any"}, {"not": {"flags": ["!seen"], "folder": "INBOX"}}],
+            "if": "{{ temp > 3 }}",
+        },
+        "extract": {"temp": [{"header.X": "/x/"}, {"body": "/x/", "type": "float", "default": 3}]},
+        "then": [{"sink": "b", "topic": "x", "as": "cbor", "expires": "5m", "reset": {"after": "3s", "payload": 1}}],
+        "after": {"seen": True, "move": "Done"},
+    }
+    jsonschema.Draft202012Validator(schema).validate(rule)
+    making.rule(**rule)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate({**rule, "when": {"subjct": "x"}})

@@ -1,0 +1,116 @@
+"""What is wrong with a rule beyond its shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge import plugins
+from bridge.rules import verify
+from tests.unit.rules import making
+
+
+@pytest.fixture(autouse=True)
+def _sinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = dict(making.SINKS.values())
+    real = plugins.find
+    monkeypatch.setattr(plugins, "find", lambda kind, name: kinds[name] if kind == "sinks" else real(kind, name))
+
+
+def faults(**written: Any) -> list[tuple[tuple[object, ...], str]]:
+    kinds = {name: kind for name, (kind, _) in making.SINKS.items()} | {"odd": "no such type"}
+    return list(verify.faults(making.rule(**written), sinks=kinds, mailboxes=["home", "work"]))
+
+
+WHEN = {"subject": r"/at (?P<place>\w+)/"}
+GOOD = {"sink": "broker", "topic": "home/{{ place }}/{{ temp }}"}
+
+
+def test_a_good_rule_has_no_faults() -> None:
+    names = ("mail.subject", "mail.from", "mail.attachments[0].name", "mailbox", "folder", "rule", "delivery_id")
+    payload = {
+        f"k{n}": "{{ " + name + " }}" for n, name in enumerate((*names, "temp", "range(3) | list", "x | default(1)"))
+    }
+    payload["k9"] = "{{ place | slug | bytes(3) | tojson }}"
+    when = {**WHEN, "any": [{"if": "{{ temp > 3 and place is defined }}"}]}
+    extract = {"temp": {"body": "/x/"}}
+    assert (
+        faults(mailboxes=["home"], when=when, extract=extract, then=[{**GOOD, "payload": payload, "as": "cbor"}]) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "place", "message"),
+    [
+        ({"mailboxes": ["home", "wrok"]}, ("mailboxes", 1), 'no mailbox is called "wrok"; did you mean "work"?'),
+        (
+            {"then": [{**GOOD, "sink": "brokr"}]},
+            ("then", 0, "sink"),
+            'no sink is called "brokr"; did you mean "broker"?',
+        ),
+        ({"then": [{"sink": "broker", "topc": "x"}]}, ("then", 0, "topc"), 'unknown key; did you mean "topic"?'),
+        ({"then": {"sink": "broker", "topc": "x"}}, ("then", "topc"), 'unknown key; did you mean "topic"?'),
+        ({"then": [{**GOOD, "expire": "5m"}]}, ("then", 0, "expire"), 'unknown key; did you mean "expires"?'),
+        ({"then": [{**GOOD, "zzz": 1}]}, ("then", 0, "zzz"), "unknown key"),
+        ({"then": [{"sink": "broker"}]}, ("then", 0, "topic"), "missing"),
+        ({"then": [{**GOOD, "qos": 3}]}, ("then", 0, "qos"), "expected 0, 1 or 2"),
+        ({"then": [{**GOOD, "home_assistant": {}}]}, ("then", 0, "home_assistant"), "not yet supported"),
+        ({"then": [{**GOOD, "as": "senml+json"}]}, ("then", 0, "as"), "not yet supported"),
+        (
+            {"then": [{**GOOD, "topic": "a/{{ plce }}"}]},
+            ("then", 0, "topic"),
+            'unknown value "plce"; did you mean "place"?',
+        ),
+        ({"then": [{**GOOD, "headers": {"X": "{{ plce }}"}}]}, ("then", 0, "headers", "X"), None),
+        ({"then": [{**GOOD, "payload": {"a": ["{{ plce }}"]}}]}, ("then", 0, "payload", "a", 0), None),
+        ({"then": [{**GOOD, "payload": "{{ mail.subjct }}"}]}, ("then", 0, "payload"), None),
+        (
+            {"then": [{**GOOD, "payload": "{{ count }}"}]},
+            ("then", 0, "payload"),
+            'the value "count" is not yet supported',
+        ),
+        ({"then": [{**GOOD, "payload": "{{ place | upr }}"}]}, ("then", 0, "payload"), 'unknown filter "upr"'),
+        ({"then": [{**GOOD, "payload": "{{ place"}]}, ("then", 0, "payload"), None),
+        ({"then": [{**GOOD, "topic": "{% if place %}a/b{% endif %}"}]}, ("then", 0, "topic"), None),
+        (
+            {"then": [{**GOOD, "payload": '{"t": {{ temp }}}'}]},
+            ("then", 0, "payload"),
+            "a value stands bare in JSON; write the payload as a map, or the value with | tojson",
+        ),
+        (
+            {"then": [{**GOOD, "reset": {"after": "1s", "payload": "{{ plce }}"}}]},
+            ("then", 0, "reset", "payload"),
+            None,
+        ),
+        ({"when": {**WHEN, "if": "{{ tmp > 3 }}"}}, ("when", "if"), 'unknown value "tmp"; did you mean "temp"?'),
+        ({"when": {**WHEN, "not": {"if": "{{ temp | flat }}"}}}, ("when", "not", "if"), 'unknown filter "flat"'),
+        ({"when": {**WHEN, "body": "/(?P<mail>x)/"}}, ("when", "body"), 'a named group: "mail" is reserved'),
+        ({"when": {**WHEN, "any": [{"from": {"name": "/(?P<rule>x)/"}}]}}, ("when", "any", 0, "from"), None),
+    ],
+)
+def test_a_fault_is_told_once_at_its_place(
+    written: dict[str, Any], place: tuple[object, ...], message: str | None
+) -> None:
+    (found,) = faults(**{"when": WHEN, "extract": {"temp": {"body": "/x/"}}, **written})
+    assert found[0] == place
+    assert message is None or found[1] == message
+
+
+def test_what_a_not_captures_is_no_value() -> None:
+    found = faults(when={"not": {"subject": "/(?P<x>a)/"}}, then=[{**GOOD, "topic": "{{ x }}"}])
+    assert found == [(("then", 0, "topic"), 'unknown value "x"')]
+
+
+def test_a_sink_of_a_type_that_does_not_exist_is_not_the_rules_fault() -> None:
+    def no(kind: str, name: str) -> Any:
+        raise LookupError(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "find", no)
+        assert list(verify.faults(making.rule(then={"sink": "odd", "x": 1}), sinks={"odd": "?"}, mailboxes=[])) == []
+
+
+def test_all_faults_are_told_at_once() -> None:
+    then = [{"sink": "nope"}, {"sink": "broker", "topic": "{{ a }}/{{ b }}", "payload": "{{ c }}", "as": "d"}]
+    assert len(faults(mailboxes=["x", "y"], then=then)) == 7

@@ -35,7 +35,9 @@ def test_what_is_like_nothing_finds_nothing(word: str) -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_every_word_is_found_with_a_letter_left_out_doubled_or_swapped(word: str) -> None:
-    slips = {word[:n] + word[n + 1 :] for n in range(len(word))} | {word[:n] + word[n] + word[n:] for n in range(len(word))}
+    slips = {word[:n] + word[n + 1 :] for n in range(len(word))} | {
+        word[:n] + word[n] + word[n:] for n in range(len(word))
+    }
     slips |= {word[:n] + word[n + 1] + word[n] + word[n + 2 :] for n in range(len(word) - 1)}
     found = {slip: spelling.nearest(slip, WORDS) for slip in slips if len(slip) > 1 and slip not in WORDS}
     assert set(found.values()) == {word}

@@ -54,11 +54,13 @@ def test_a_secret_that_is_not_there_is_a_fault_where_it_is_asked_for(
 @pytest.mark.parametrize("secret", ["hunter2", "'5'", "[hunter2]", "{a: hunter2}", "55443322"])
 @pytest.mark.parametrize("place", ["log_level", "timezone", "mailboxes", "state", "name", "nam", "rules"])
 def test_a_secret_in_the_wrong_place_is_not_told(tmp_path: Path, place: str, secret: str) -> None:
+    told = ""
     try:
         load(tmp_path, f"{place}: !secret s\n", secrets=f"s: {secret}\n")
     except errors.ConfigError as error:
-        assert "hunter2" not in str(error)
-        assert "55443322" not in str(error)
+        told = str(error)
+    assert "hunter2" not in told
+    assert "55443322" not in told
 
 
 def test_included_files_stand_where_they_are_included_and_name_themselves_in_faults(tmp_path: Path) -> None:

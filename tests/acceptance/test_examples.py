@@ -127,8 +127,9 @@ async def running_bridge(example: Path, folder: Path, imap_port: int, url: dict[
     more = {f"MAILWIRE_MAILBOXES__HOME__{name}": value for name, value in mailbox.items()}
     more["MAILWIRE_STATE"] = f"sqlite:///{folder / 'state.db'}"
     arguments = command.argv("run", "-c", str(folder / "mailwire.yaml"))
-    async with running(arguments, **more, **url):
+    async with running(arguments, **more, **url) as process:
         yield
+    assert process.returncode == 0, "it ends in good order when it is told to"
 
 
 @contextlib.asynccontextmanager

@@ -7,9 +7,11 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
+from bridge import cli, plugins
 from tests.acceptance import command
 
 PAGES = [command.ROOT / "README.md", *sorted(command.ROOT.glob("examples/*/README.md"))]
@@ -91,3 +93,21 @@ def test_a_link_leads_to_something_that_is_there(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "more"),
+    [("conditions", "conditions", {"any", "all", "not"}), ("payloads", "payload", set()), ("sinks", "sinks", set())],
+)
+def test_what_is_called_built_is_what_is_there(row: str, kind: str, more: set[str]) -> None:
+    text = (command.ROOT / "README.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(rf"^\| {row} \| `([^`]+)`", text, re.MULTILINE)
+
+    assert set(listed.split()) == set(plugins.names(kind)) | more
+
+
+def test_the_table_of_commands_names_every_command() -> None:
+    text = (command.ROOT / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `mailwire ([a-z]+)", text, re.MULTILINE)
+
+    assert sorted(listed) == cli.group.list_commands(click.Context(cli.group))

@@ -1,0 +1,408 @@
+"""Watching a real Dovecot."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from bridge import mail, sources
+from tests import servers, watching
+from tests.servers.dovecot import Dovecot
+
+
+@pytest.fixture
+def dovecot() -> Iterator[Dovecot]:
+    with Dovecot() as server:
+        yield server
+
+
+def made(server: Dovecot, folder: str, user: str = "ada") -> None:
+    with server.client(user) as client:
+        client.create_folder(folder)
+
+
+async def deliver(server: Dovecot, count: int = 1, **where: str) -> None:
+    await asyncio.to_thread(lambda: server.deliver(count=count, **where))
+
+
+async def test_start_now_handles_nothing_old_and_sets_the_cursor_at_once(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=3)
+    async with watching.Watching(watching.settings(dovecot)) as watched:
+        await watched.are("live")
+        assert [(batch.cursor.uid, batch.mails) for batch in watched.batches] == [(3, ())]
+        await deliver(dovecot, subject="fresh")
+        await watched.have(1)
+        assert watched.subjects == ["fresh"]
+        assert watched.batches[-1].pushed is not None
+
+
+async def test_start_all_handles_everything(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=3)
+    async with watching.Watching(watching.settings(dovecot, start="all")) as watched:
+        await watched.have(3)
+        assert watched.uids == [1, 2, 3]
+
+
+async def test_start_unseen_handles_what_nobody_has_read_in_one_batch_and_passes_the_rest(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=4)
+    with dovecot.client("ada", folder="INBOX") as client:
+        client.add_flags([2, 4], [b"\\Seen"])
+    async with watching.Watching(watching.settings(dovecot, start="unseen")) as watched:
+        await watched.have(2)
+        assert watched.uids == [1, 3]
+        assert [batch.cursor.uid for batch in watched.batches] == [4]
+
+
+async def test_start_with_a_date_handles_what_arrived_since(dovecot: Dovecot) -> None:
+    with dovecot.client() as client:
+        for day in (1, 20):
+            at = datetime.datetime(2026, 10, day, 12, tzinfo=datetime.UTC)
+            client.append("INBOX", dovecot.sample(subject=f"October {day}"), msg_time=at)
+    async with watching.Watching(watching.settings(dovecot, start=datetime.date(2026, 10, 10))) as watched:
+        await watched.have(1)
+        assert watched.subjects == ["October 20"]
+        assert watched.batches[-1].cursor.uid == 2
+        assert watched.mails[0].received == datetime.datetime(2026, 10, 20, 12, tzinfo=datetime.UTC)
+
+
+async def test_watching_marks_nothing(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=2)
+    async with watching.Watching(watching.settings(dovecot, start="all"), wants=lambda _: {"1": 100_000}) as watched:
+        await watched.have(2)
+    with dovecot.client("ada", folder="INBOX") as client:
+        assert client.search("UNSEEN") == [1, 2]
+        assert client.search("RECENT") == [1, 2]
+
+
+async def test_a_source_opened_again_goes_on_behind_the_committed_cursor(dovecot: Dovecot) -> None:
+    memory = watching.Memory()
+    async with watching.Watching(watching.settings(dovecot), memory=memory) as watched:
+        await watched.are("live")
+        await deliver(dovecot, 2)
+        await watched.have(2)
+    dovecot.deliver(count=3)
+    async with watching.Watching(watching.settings(dovecot), memory=memory) as again:
+        await again.have(3)
+        assert again.uids == [3, 4, 5]
+
+
+async def test_what_was_not_committed_is_seen_again(dovecot: Dovecot) -> None:
+    class Forgetful(watching.Memory):
+        def commit(self, batch: sources.Batch) -> None:
+            if not batch.mails:
+                super().commit(batch)
+
+    memory = Forgetful()
+    for _ in range(2):
+        async with watching.Watching(watching.settings(dovecot, start="all"), memory=memory) as watched:
+            if not memory.cursors:
+                await watched.are("live")
+                await deliver(dovecot)
+            await watched.have(1)
+            assert watched.uids == [1]
+
+
+async def test_a_burst_is_fetched_without_loss_or_repeat_and_in_order(dovecot: Dovecot) -> None:
+    async with watching.Watching(watching.settings(dovecot)) as watched:
+        await watched.are("live")
+        senders = [threading.Thread(target=dovecot.deliver, kwargs={"count": 50}) for _ in range(4)]
+        for sender in senders:
+            sender.start()
+        await watched.have(200, 60)
+        for sender in senders:
+            await asyncio.to_thread(sender.join)
+        assert watched.uids == list(range(1, 201))
+
+
+async def test_a_full_folder_is_fetched_in_pieces_in_order(dovecot: Dovecot) -> None:
+    dovecot.fill("ada", 1_200)
+    async with watching.Watching(watching.settings(dovecot, start="all")) as watched:
+        await watched.have(1_200, 60)
+        assert watched.uids == list(range(1, 1_201))
+        assert [len(batch.mails) for batch in watched.batches] == [0, 250, 250, 250, 250, 200]
+        assert all(batch.cursor.uid == batch.mails[-1].place.uid for batch in watched.batches[1:])
+
+
+async def test_who_does_not_take_batches_holds_up_the_source_and_not_its_memory(dovecot: Dovecot) -> None:
+    dovecot.fill("ada", 3_000)
+    watched = watching.Watching(watching.settings(dovecot, start="all"))
+    async with watched.source as source:
+        batches = source.batches()
+        await anext(batches)
+        await servers.until(lambda: source.states()[0].bytes_read > 100_000, what="the first mails")
+        before = -1
+        while before != (before := source.states()[0].bytes_read):
+            await asyncio.sleep(0.2)  # until it stands still, if it ever does
+        assert before < 1_000_000  # a third of it would be more
+        await batches.aclose()
+    watched._pool.shutdown()
+
+
+async def test_several_folders_of_several_users_are_watched_side_by_side(dovecot: Dovecot) -> None:
+    made(dovecot, "Alarms")
+    one = watching.settings(dovecot, folders=["INBOX", "Alarms"])
+    other = watching.settings(dovecot, user="bob", password="hidden")
+    async with watching.Watching(one) as ada, watching.Watching(other) as bob:
+        for watched, folder in ((ada, "INBOX"), (ada, "Alarms"), (bob, "INBOX")):
+            await watched.are("live", folder)
+        with dovecot.client() as client:
+            client.append("Alarms", dovecot.sample(subject="to the folder"))
+        await deliver(dovecot, to="bob", subject="for bob")
+        await ada.have(1)
+        await bob.have(1)
+        assert [(each.place.folder, each.subject) for each in ada.mails] == [("Alarms", "to the folder")]
+        assert bob.subjects == ["for bob"]
+
+
+async def test_an_idle_mailbox_costs_no_thread(dovecot: Dovecot) -> None:
+    folders = [f"F{number}" for number in range(30)]
+    with dovecot.client() as client:
+        for folder in folders:
+            client.create_folder(folder)
+    async with watching.Watching(watching.settings(dovecot, folders=folders), threads=2) as watched:
+        for folder in folders:
+            await watched.are("live", folder)
+        await servers.until(lambda: watched._pool._work_queue.empty(), what="idle workers")
+        assert len([thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]) <= 2 + 1
+        with dovecot.client() as client:
+            for folder in folders:
+                client.append(folder, dovecot.sample())
+        await watched.have(30)
+
+
+async def test_a_missing_folder_is_named_with_those_that_exist_and_the_others_go_on(dovecot: Dovecot) -> None:
+    made(dovecot, "Übung & Rest")
+    mailbox = watching.settings(dovecot, folders=["INBOX", "Alarms"])
+    async with watching.Watching(mailbox) as watched:
+        state = await watched.are("retrying", "Alarms")
+        assert state.reason == "there is no folder 'Alarms'; the mailbox has: INBOX, Übung & Rest"
+        await watched.are("live", "INBOX")
+        made(dovecot, "Alarms")
+        await watched.are("live", "Alarms")
+
+
+async def test_a_folder_with_a_name_beyond_ascii_is_watched(dovecot: Dovecot) -> None:
+    made(dovecot, "Übung & Rest")
+    async with watching.Watching(watching.settings(dovecot, folders=["Übung & Rest"])) as watched:
+        await watched.are("live", "Übung & Rest")
+
+
+async def test_a_wrong_password_is_tried_once_said_once_and_hurts_nobody_else(dovecot: Dovecot) -> None:
+    made(dovecot, "Alarms")
+    wrong = watching.settings(dovecot, password="wr0ng", folders=["INBOX", "Alarms"])
+    with structlog.testing.capture_logs() as logs:
+        async with watching.Watching(wrong) as refused, watching.Watching(watching.settings(dovecot)) as other:
+            assert "check user and password" in (await refused.are("refused", "INBOX")).reason
+            await refused.are("refused", "Alarms")
+            await other.are("live")
+            await deliver(dovecot)
+            await other.have(1)
+    said = [line for line in logs if line["event"] == "the mail server refuses the login"]
+    assert [(line["log_level"], line["mailbox"], line["next_try_s"]) for line in said] == [("error", "home", 900.0)]
+    assert "wr0ng" not in str(logs)
+    assert dovecot.log().count("auth failed, 1 attempts") == 1
+
+
+async def test_a_password_with_quotes_and_backslashes_logs_in() -> None:
+    users = {"o'neil me": 'a "quoted\\" one'}
+    with Dovecot(users=users) as server:
+        mailbox = watching.settings(server, user="o'neil me", password=users["o'neil me"])
+        async with watching.Watching(mailbox) as watched:
+            await watched.are("live")
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_a_server_that_went_away_is_found_again_with_what_arrived(dovecot: Dovecot, how: str) -> None:
+    async with watching.Watching(watching.settings(dovecot)) as watched:
+        await watched.are("live")
+        await deliver(dovecot)
+        await watched.have(1)
+        await asyncio.to_thread(getattr(dovecot, how))
+        await watched.are("retrying")
+        await asyncio.to_thread(dovecot.start)
+        await deliver(dovecot, 3)
+        await watched.have(4)
+        assert watched.uids == [1, 2, 3, 4]
+        await watched.are("live")
+
+
+async def test_a_source_opens_before_its_server_is_up() -> None:
+    server = Dovecot()
+    try:
+        async with watching.Watching(watching.settings(server)) as watched:
+            assert "cannot be reached" in (await watched.are("retrying")).reason
+            await asyncio.to_thread(server.start)
+            await watched.are("live")
+    finally:
+        server.close()
+
+
+async def test_a_server_without_idle_is_polled() -> None:
+    with Dovecot(capability="IMAP4rev1 UIDPLUS") as server:
+        async with watching.Watching(watching.settings(server)) as watched:
+            await watched.are("live")
+            await deliver(server, 2)
+            await watched.have(2)
+            assert watched.uids == [1, 2]
+
+
+def remade(server: Dovecot, folder: str, mails: list[tuple[str, datetime.datetime]]) -> None:
+    """Deletes a folder and makes it again: another UIDVALIDITY."""
+    with server.client() as client:
+        client.delete_folder(folder)
+        client.create_folder(folder)
+        for subject, at in mails:
+            client.append(folder, server.sample(subject=subject), msg_time=at)
+
+
+async def test_after_a_change_of_uidvalidity_only_what_arrived_since_the_last_commit_comes(dovecot: Dovecot) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    made(dovecot, "Box")
+    memory = watching.Memory()
+    mailbox = watching.settings(dovecot, folders=["Box"])
+    async with watching.Watching(mailbox, memory=memory) as watched:
+        await watched.are("live", "Box")
+    old = memory.cursors["home", "Box"]
+    mails = [(f"{hours} h ago", now - datetime.timedelta(hours=hours)) for hours in (200, 30, 3)]
+    remade(dovecot, "Box", [*mails, ("half an hour ago", now - datetime.timedelta(minutes=30)), ("now", now)])
+    async with watching.Watching(mailbox, memory=memory) as again:
+        await again.have(2)
+        assert again.subjects == ["half an hour ago", "now"]
+        (batch,) = again.batches
+        assert batch.renewed
+        assert (batch.cursor.uid, batch.cursor.uidvalidity != old.uidvalidity) == (5, True)
+        with dovecot.client() as client:
+            client.append("Box", dovecot.sample(subject="later"))
+        await again.have(3)
+        assert not again.batches[-1].renewed
+
+
+async def test_mails_of_a_folder_that_was_made_anew_are_waited_out_in_full(dovecot: Dovecot) -> None:
+    """The bridge was away for two days: what arrived meanwhile still fires."""
+    made(dovecot, "Box")
+    memory = watching.Memory(clock=lambda: time.time() - 2 * 86_400)
+    mailbox = watching.settings(dovecot, folders=["Box"])
+    async with watching.Watching(mailbox, memory=memory) as watched:
+        await watched.are("live", "Box")
+    at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    remade(dovecot, "Box", [(f"mail {number}", at) for number in range(300)])
+    async with watching.Watching(mailbox, memory=memory) as again:
+        await again.have(300)
+        assert [len(batch.mails) for batch in again.batches] == [300]
+
+
+ATTACHMENT = (
+    "From: a@b.example\r\nSubject: large\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=xx\r\n\r\n"
+    "--xx\r\nContent-Type: text/plain\r\n\r\nsee below\r\n"
+    "--xx\r\nContent-Type: image/jpeg; name=hall.jpg\r\nContent-Transfer-Encoding: base64\r\n"
+    "Content-Disposition: attachment; filename=hall.jpg\r\n\r\n" + ("QUJDRA" * 12 + "\r\n") * 110_000 + "--xx--\r\n"
+)
+
+
+async def test_a_mail_with_a_large_attachment_costs_kilobytes(dovecot: Dovecot) -> None:
+    assert len(ATTACHMENT) > 8_000_000
+    async with watching.Watching(watching.settings(dovecot)) as watched:
+        before = (await watched.are("live")).bytes_read
+        await asyncio.to_thread(dovecot.deliver, ATTACHMENT)
+        await watched.have(1)
+        assert watched.state().bytes_read - before < 32_000
+        (each,) = watched.mails
+        assert (each.text.strip(), [part.name for part in each.attachments]) == ("see below", ["hall.jpg"])
+
+
+async def test_the_part_that_a_rule_wants_is_fetched_and_no_more_of_it(dovecot: Dovecot) -> None:
+    async with watching.Watching(watching.settings(dovecot), wants=lambda _: {"2": 20_000}) as watched:
+        before = (await watched.are("live")).bytes_read
+        await asyncio.to_thread(dovecot.deliver, ATTACHMENT)
+        await watched.have(1)
+        (each,) = watched.mails
+        assert len(each.content["2"]) == 20_000
+        assert each.content["2"].startswith(b"QUJDRAQUJDRA")
+        assert "2" not in each.whole
+        assert watched.state().bytes_read - before < 50_000
+
+
+async def test_what_the_rules_want_may_change_while_the_source_is_open(dovecot: Dovecot) -> None:
+    async with watching.Watching(watching.settings(dovecot)) as watched:
+        await watched.are("live")
+        await deliver(dovecot)
+        await watched.have(1)
+        watched.source.wants = lambda _: {"1": 100_000}
+        await asyncio.to_thread(dovecot.deliver, dovecot.sample(text="long " * 4_000))
+        await watched.have(2)
+        assert len(watched.mails[1].text) >= 19_000
+
+
+async def test_one_push_costs_one_round_trip(dovecot: Dovecot) -> None:
+    async with watching.Watching(watching.settings(dovecot)) as watched:
+        await watched.are("live")
+        for count in (1, 2):
+            before = watched.state().round_trips
+            await deliver(dovecot)
+            await watched.have(count)
+            assert watched.state().round_trips - before <= 2 - (count > 1)  # the first may have to begin IDLE
+
+
+async def test_idle_is_renewed_and_mail_still_comes(dovecot: Dovecot) -> None:
+    async with watching.Watching(watching.settings(dovecot, idle_renew="50ms")) as watched:
+        before = (await watched.are("live")).round_trips
+        await servers.until(lambda: watched.state().round_trips > before + 5, what="renewals")
+        await deliver(dovecot, 2)
+        await watched.have(2)
+        assert watched.uids == [1, 2]
+        assert "Disconnected" not in dovecot.log()
+
+
+async def test_after_an_unclean_stop_mails_come_one_by_one_and_the_third_time_is_the_last(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=4)
+    memory = watching.Memory(careful=True)
+    with dovecot.client("ada", folder="INBOX") as client:
+        uidvalidity = client.folder_status("INBOX", "UIDVALIDITY")[b"UIDVALIDITY"]
+    poison = mail.Place(mailbox="home", folder="INBOX", uidvalidity=uidvalidity, uid=3)
+    memory.attempts[poison] = 2
+    async with watching.Watching(watching.settings(dovecot, start="all"), memory=memory) as watched:
+        await watched.have(3)
+        assert watched.uids == [1, 2, 4]
+        assert [dataclasses.astuple(each) for each in watched.lost] == [
+            (dataclasses.astuple(poison), "it took the bridge down three times")
+        ]
+        assert max(len(batch.mails) for batch in watched.batches) == 1
+        memory.is_careful = False
+        await deliver(dovecot, 3)
+        await watched.have(6)
+
+
+async def test_while_careful_the_next_mail_waits_for_the_commit_of_the_one_before(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=3)
+    memory = watching.Memory(careful=True)
+    watched = watching.Watching(watching.settings(dovecot, start="all"), memory=memory)
+    async with watched.source as source:
+        batches = source.batches()
+        for uid in (None, 1, 2, 3):
+            batch = await anext(batches)
+            assert [each.place.uid for each in batch.mails] == ([uid] if uid else [])
+            assert [place.uid for place in memory.attempts] == ([uid] if uid else [])
+            memory.commit(batch)
+        await batches.aclose()
+    watched._pool.shutdown()
+
+
+async def test_closing_ends_batches_and_connections_while_idle(dovecot: Dovecot) -> None:
+    watched = watching.Watching(watching.settings(dovecot))
+    async with watched.source as source:
+        taken = asyncio.create_task(_all(source))
+        await servers.until(lambda: source.states()[0].state == "live", what="live")
+    assert len(await asyncio.wait_for(taken, 5)) == 1
+    watched._pool.shutdown()
+    await servers.until(lambda: "Disconnected" in dovecot.log(), what="the server sees the end")
+
+
+async def _all(source: sources.Source) -> list[sources.Batch]:
+    return [batch async for batch in source.batches()]

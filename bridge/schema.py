@@ -76,6 +76,9 @@ class Model(pydantic.BaseModel):
         if now is None or not isinstance(data, dict):
             return data
         now.tried.setdefault(id(data), []).append(cls)
+        for name, alias in _inner_names(cls).items():
+            if name in data:
+                now.wrong[id(data), name] = f'unknown key; did you mean "{alias}"?'
         found = {name: _secret_from(now, data, name) for name in _secrets(cls) if f"{name}_file" in data}
         moved = {name: _resolved(now, data, name) for name in _paths(cls) if isinstance(data.get(name), str)}
         if not found and not moved:
@@ -160,6 +163,13 @@ def _keys(model: type[Model]) -> dict[str, set[Any]]:
 @functools.cache
 def _secrets(model: type[Model]) -> tuple[str, ...]:
     return tuple(name for name, kinds in _keys(model).items() if pydantic.SecretStr in kinds)
+
+
+@functools.cache
+def _inner_names(model: type[Model]) -> dict[str, str]:
+    """A field's name in the code → what admins write, where that differs (``as_``: ``as``). pydantic takes both."""
+    fields = model.model_fields.items()
+    return {name: str(field.validation_alias) for name, field in fields if field.validation_alias not in {None, name}}
 
 
 @functools.cache

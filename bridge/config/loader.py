@@ -51,19 +51,19 @@ def _validate(sources: tuple[Any, ...], places: Places, now: schema.Reading) -> 
         settings = Settings(**arguments)
     except pydantic.ValidationError as error:
         problems += faults.problems(error, merged.values, now, Settings)
-    problems += _wrong_files(merged.values, now)
+    problems += _noted(merged.values, now)
     problems += _meaning(settings, merged.values, problems, places)
     return settings, [problem for problem in problems if not _is_broken(merged.values, problem.path)]
 
 
-def _wrong_files(values: dict[str, Any], now: schema.Reading) -> Iterator[Problem]:
+def _noted(values: dict[str, Any], now: schema.Reading) -> Iterator[Problem]:
     """What the models noted of ``NAME_file`` and paths. They know a map only by its id: its path is looked for here."""
     if not now.wrong:
         return
     for path, found in _maps(values, ()):
         for key in found:
             if message := now.wrong.get((id(found), key)):
-                yield Problem(path=(*path, key), message=message)
+                yield Problem(path=(*path, key), message=message, at=faults.about(message))
 
 
 def _maps(value: Any, path: yaml.Path) -> Iterator[tuple[yaml.Path, dict[str, Any]]]:

@@ -219,8 +219,9 @@ def _address(name: str, spec: str) -> Address | None:
     shown = " ".join(header.words(name).split())
     local, at, host = spec.rpartition("@")
     if '"' in host:  # the @ is part of a quoted local part that has no domain: never to be taken for one
-        return Address(name=shown or " ".join(_unquoted(spec).split()))
-    address = f"{_local(local)}@{domain(host)}" if at else _local(host)
+        shown, address = shown or " ".join(_unquoted(spec).split()), ""
+    else:
+        address = f"{_local(local)}@{domain(host)}" if at else _local(host)
     return Address(name=shown, address=address) if shown or address else None
 
 

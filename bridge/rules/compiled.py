@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bridge import errors, plugins, rules, sinks
@@ -180,18 +182,20 @@ class CompiledRule:
         )
 
     def failure(self, error: Exception) -> rules.Verdict:
-        """A rule that raised counts as not matched."""
-        reason = (
-            str(error)
-            if isinstance(error, errors.MailwireError)
-            else f"{type(error).__name__}: {clip(str(error), 200)}"
-        )
-        return rules.Verdict(rule=self.name, matched=False, stopped=self.stop, error=reason or type(error).__name__)
+        """A rule that raised counts as not matched. What a bug says may quote the mail: only where it is gets told."""
+        reason = str(error) if isinstance(error, errors.MailwireError) else _where(error)
+        return rules.Verdict(rule=self.name, matched=False, stopped=self.stop, error=reason)
 
     def skipped(self, path: str, wanted: str, saw: str) -> rules.Verdict:
         """When explaining: it was not looked at."""
         line = rules.Checked(path=path, held=False, wanted=wanted, saw=saw)
         return rules.Verdict(rule=self.name, matched=False, conditions=(line,))
+
+
+def _where(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 class _Unasked(matching.Leaf):

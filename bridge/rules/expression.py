@@ -91,7 +91,7 @@ def _engine() -> minijinja.Environment:
     engine = minijinja.Environment(undefined_behavior="strict", fuel=template.FUEL)
     for name, function in filters.FILTERS.items():
         engine.add_filter(name, function)
-    engine.add_function("_compare", compare)
+    engine.add_global("_compare", compare)
     for name, sign in _TESTS.items():
         engine.add_test(name, functools.partial(_test, sign))
     return engine
@@ -127,7 +127,7 @@ class Expression:
         except minijinja.TemplateError as error:
             return False, self._missing(values) or f"template: {error.detail or error.message}"
         except Exception as error:  # noqa: BLE001 — a filter raises what it likes; then it does not hold
-            return False, f"a filter cannot take its value: {error}"
+            return False, f"a filter cannot take its value ({type(error).__name__})"
         if result is None and (missing := self._missing(values)):
             return False, missing
         return bool(result), self._saw(values)

@@ -36,9 +36,10 @@ def iso(value: Any) -> str:
     return _datetime(value).isoformat()
 
 
-def tojson(value: Any) -> str:
-    """Compact JSON, quotes and all."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
+def tojson(value: Any, indent: int | None = None) -> str:
+    """JSON, quotes and all; compact unless told."""
+    separators = (",", ":") if indent is None else None
+    return json.dumps(value, ensure_ascii=False, separators=separators, indent=indent, default=_plain, allow_nan=False)
 
 
 def _datetime(value: Any) -> datetime.datetime:

@@ -19,7 +19,7 @@ import functools
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import re2
 
@@ -39,7 +39,7 @@ _LOOKAROUND = re.compile(r"\(\?(<?[=!])")
 @functools.cache
 def _outside(name: str) -> str:
     """The ranges of every code point that is not in a class, for use inside ``[…]``, where RE2 cannot subtract."""
-    inside = {
+    inside: Callable[[str], bool] = {
         "W": lambda char: unicodedata.category(char)[0] in "LMN" or char == "_",
         "D": lambda char: unicodedata.category(char) == "Nd",
         "S": lambda char: char in "\t\n\v\f\r\x85" or unicodedata.category(char)[0] == "Z",

@@ -80,10 +80,11 @@ def _when() -> type[Conditions]:
         plugin: rules.ConditionPlugin = plugins.find("conditions", name)
         fields[name] = (plugin.setting, pydantic.Field(None, description=plugin.summary))
     for name in ("any", "all"):
-        fields[name] = (Annotated[tuple["When", ...], pydantic.AfterValidator(_not_empty)], pydantic.Field(None))
+        fields[name] = ("Annotated[tuple[When, ...], AfterValidator(_not_empty)]", pydantic.Field(None))
     fields["not"] = ("When", pydantic.Field(None))
+    names = {"Annotated": Annotated, "AfterValidator": pydantic.AfterValidator, "_not_empty": _not_empty}
     made = pydantic.create_model("When", __base__=Conditions, __doc__=Conditions.__doc__, **fields)
-    made.model_rebuild(_types_namespace={"When": made})
+    made.model_rebuild(_types_namespace={**names, "When": made})
     return made
 
 

@@ -30,6 +30,7 @@ _INSIDE = re.compile(rf"{_QUOTED}|%\}}|[{{}}]", re.DOTALL)
 _USES = re.compile(rf"{_QUOTED}|(\||\bis\b(?:\s+not\b)?)\s*([A-Za-z_]\w*)")
 _TOJSON = re.compile(r"\|\s*tojson\s*(?:\(.*\)\s*)?$", re.DOTALL)
 _QUOTED_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OTHERS = re.compile(r"\s*(?:include|import|from|extends)\b")
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 Kind = Literal["text", "{{", "{%", "{#"]
@@ -146,6 +147,8 @@ class Template:
         self.source = source
         parts = list(pieces(source))
         self.is_literal = all(part.kind == "text" for part in parts)
+        if any(part.kind == "{%" and _OTHERS.match(part.inner) for part in parts):
+            raise ValueError("a template cannot include another")
         self.names = frozenset[str]() if self.is_literal else names(source)
         self._expression = parts[0].inner if len(parts) == 1 and parts[0].kind == "{{" else None
 
@@ -186,7 +189,8 @@ def _run(call: Callable[..., Any], source: str, values: Mapping[str, Any]) -> An
     except minijinja.TemplateError as error:
         raise errors.RuleError(_reason(error)) from None
     except Exception as error:  # noqa: BLE001 — a filter raises what it likes
-        raise errors.RuleError(f"a filter cannot take its value: {error}") from None
+        # Its message may quote the mail, and this one is logged.
+        raise errors.RuleError(f"a filter cannot take its value ({type(error).__name__})") from None
 
 
 def _reason(error: minijinja.TemplateError) -> str:

@@ -27,7 +27,7 @@ rules:
     when: { subject: door }
     then: { sink: out, payload: x }
 """
-MAIL = b"From: Cam <cam@cameras.example>\r\nSubject: Motion at Hall\r\nDate: Sun, 1 Nov 2026 11:00:00 +0100\r\n\r\nHello\r\n"
+MAIL = b"From: Cam <cam@cameras.example>\r\nSubject: Motion at Hall\r\nDate: Sun, 1 Nov 2026 11:00 +0100\r\n\r\nHi\r\n"
 
 
 @pytest.fixture

@@ -83,7 +83,8 @@ def test_a_condition_that_raises_fails_its_rule_even_inside_not() -> None:
     made = making.compiled(making.rule(when={"not": {"subject": "x"}}))
     for explain in (False, True):
         (verdict,) = made.evaluate(making.mail(), making.moment(), explain=explain)
-        assert (verdict.matched, verdict.error) == (False, "ZeroDivisionError: trouble")
+        assert not verdict.matched
+        assert verdict.error.startswith("ZeroDivisionError at test_engine.py:")  # its words may quote the mail
 
 
 @pytest.mark.usefixtures("failing_subject")

@@ -155,3 +155,14 @@ def test_a_bare_value_in_json_is_seen(source: str, bare: bool) -> None:
 def test_unknown_filters_and_tests_are_seen() -> None:
     found = list(template.unknown_uses("{{ x | uper | lower is evn }} {{ y is not defined }} {{ '| nope' }} | nope"))
     assert found == ['unknown filter "uper"', 'unknown test "evn"']
+
+
+def test_what_a_filter_says_of_its_value_is_not_told() -> None:
+    with pytest.raises(errors.RuleError) as caught:
+        template.Template("{{ x | iso }}").render({"x": "the secret body"})
+    assert str(caught.value) == "a filter cannot take its value (ValueError)"
+
+
+def test_a_template_includes_no_other() -> None:
+    with pytest.raises(ValueError, match="a template cannot include another"):
+        template.Template("{% include x %}")

@@ -6,13 +6,16 @@ first fetch, which sections the rules that are still alive need, so that a sourc
 
 A rule that raises counts as not matched and is reported in its verdict; if it has ``stop``, evaluation stops there.
 
-    settings.py    the pydantic models of one entry under ``rules:``
-    text.py        the text forms of ``when``: word, /regex/, list, map
-    template.py    strings with {{ … }}: native values, cleaned segments
-    conditions/    one file a key of ``when``
-    extract/       one file a source of ``extract``
-    engine.py      settings → ``Rules``
-    verify.py      what is wrong with a rule beyond its shape: unknown sinks, names, templates
+    settings.py      the pydantic models of one entry under ``rules:`` (sources.py: of ``extract``)
+    text.py          the text forms of ``when``: word, /regex/, list, map (regex.py: RE2 with Unicode classes)
+    addresses.py     the forms of ``from``, ``to``, ``cc``, ``reply_to``
+    expression.py    ``if``: comparisons of like with like
+    template.py      strings with {{ … }}: native values, cleaned segments (filters.py, values.py, view.py)
+    conditions/      one file a key of ``when``
+    extract/         one file a source of ``extract`` (searching.py, kinds.py)
+    engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
+    verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates
+    explanation.py   what ``mailwire explain`` says, as values
 """
 
 from __future__ import annotations

@@ -75,6 +75,11 @@ def test_nothing_but_the_address_itself_gives_a_domain(value: str) -> None:
     assert "trusted.example" not in [found.domain for found in address.parse([value])]
 
 
+@pytest.mark.parametrize("value", ['"ada@x.org"', '<"ada@x.org">', 'Ada <"ada@x.org">'])
+def test_a_quoted_at_is_no_address(value: str) -> None:
+    assert [(found.address, found.domain) for found in address.parse([value])] == [("", "")]
+
+
 def test_a_domain_has_both_forms() -> None:
     (found,) = address.parse(["bob@xn--mnchen-3ya.example"])
     assert (found.address, found.domain) == ("bob@münchen.example", "münchen.example")

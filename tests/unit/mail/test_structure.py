@@ -141,6 +141,18 @@ def test_a_part_is_whole_when_its_length_is_reached() -> None:
     assert structure.slice_prefix(head, body[: end - 1], parts) == ({"1": b"hell"}, frozenset())
 
 
+def test_a_part_that_is_longer_than_the_server_says_is_not_whole() -> None:
+    head, body, _, _ = _prefixes(nested.HEAD + nested.multipart(b"b", nested.TEXT, nested.JPEG))
+    cut = body[: body.index(b"hello") + len(b"hello")]
+    assert structure.slice_prefix(head, cut, [Part(section="1", size=3)]) == ({"1": b"hello"}, frozenset())
+    assert structure.slice_prefix(head, cut, [Part(section="1")]) == ({"1": b"hello"}, frozenset())
+
+
+def test_a_forwarded_header_without_a_body_keeps_its_blank_line() -> None:
+    content = structure.from_message(nested.MAILS["forwarded header only"])[2]
+    assert content == {"1": b"hello", "2": b"Subject: inner\r\n\r\n", "3": b"hello"}
+
+
 def test_a_part_that_the_server_describes_otherwise_is_left_out() -> None:
     head, body, _, _ = _prefixes(nested.HEAD + nested.multipart(b"b", nested.TEXT, nested.HTML))
     server = (Part(section="1", type="text/html", size=5), Part(section="2", type="text/html", size=12))

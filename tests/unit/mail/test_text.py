@@ -67,6 +67,7 @@ def test_plain_text_is_read(raw: bytes, part: dict[str, object], shown: str) -> 
         ("<p it's>don't</p>", "don't"),
         ("<P ALIGN=LEFT>x</P>", "x"),
         ("x<p", "x"),
+        ("<<i>b>x &amp; y", "<b>x & y"),
         ("<ul><li>a<li>b</ul>", "a\nb"),
         ('see <a href="https://x.org/?a=1&amp;b=2">here</a> now', "see here now\n\nhttps://x.org/?a=1&b=2"),
         ('<a href="https://x.org/">https://x.org/</a>', "https://x.org/"),

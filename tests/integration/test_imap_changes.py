@@ -72,14 +72,35 @@ async def test_seen_and_flags_are_set_by_uid(dovecot: Dovecot) -> None:
 
 
 async def test_alike_changes_go_in_one_command(dovecot: Dovecot) -> None:
+    seen = [change(dovecot, uid, "seen") for uid in (1, 2, 3, 5)]
+    flagged = [change(dovecot, uid, "flag", "x") for uid in (1, 2, 3, 5)]
     async with watching.Watching(watching.settings(dovecot)) as watched:
-        ok(list(await watched.source.change([change(dovecot, uid, "seen") for uid in (1, 2, 3, 5)])))
+        ok(list(await watched.source.change(seen)))
         commands = watched.source._commands
         assert commands is not None
         assert commands._connection is not None
         spent = commands._connection.round_trips
-        ok(list(await watched.source.change([change(dovecot, uid, "flag", "x") for uid in (1, 2, 3, 5)])))
-        assert commands._connection.round_trips - spent == 1
+        ok(list(await watched.source.change(flagged)))
+        assert commands._connection.round_trips - spent == 2  # and a look first
+
+
+@pytest.mark.parametrize("op", ["seen", "copy", "move", "delete"])
+async def test_a_mail_that_came_after_the_session_was_opened_is_changed_all_the_same(dovecot: Dovecot, op: str) -> None:
+    """A session does not see it yet, and answers "OK" without doing anything."""
+    async with watching.Watching(watching.settings(dovecot)) as watched:
+        ok(list(await watched.source.change([change(dovecot, 1, "flag", "x")])))
+        await watched.are("live")
+        await asyncio.to_thread(dovecot.deliver)
+        await watched.have(1)
+        ok(list(await watched.source.change([change(dovecot, 6, op, "Box")])))
+    wanted = {
+        "seen": ("SEEN", "INBOX", 1),
+        "copy": ("ALL", "Box", 1),
+        "move": ("ALL", "Box", 1),
+        "delete": ("UID 6", "INBOX", 0),
+    }
+    criteria, folder, count = wanted[op]
+    assert len(search(dovecot, criteria, folder)) == count
 
 
 @pytest.mark.parametrize("dovecot", [RICH, NO_MOVE, POOR], indirect=True)
@@ -173,7 +194,7 @@ async def test_a_full_mailbox_is_permanent_with_the_server_s_own_words() -> None
         assert "uota" in str(result)
 
 
-async def test_a_server_that_is_away_makes_it_retryable_and_the_same_connection_is_not_needed_again(
+async def test_a_server_that_is_away_makes_it_retryable_and_later_it_is_done(
     dovecot: Dovecot,
 ) -> None:
     async with watching.Watching(watching.settings(dovecot)) as watched:

@@ -10,7 +10,7 @@ import pytest
 from bridge.sources import settings as settings_
 from tests import servers, watching
 from tests.servers import scripted_imap
-from tests.servers.scripted_imap import Peer, ScriptedImap, Script, fetched
+from tests.servers.scripted_imap import Peer, Script, ScriptedImap, fetched
 
 
 def settings(server: ScriptedImap, **changes: Any) -> settings_.Mailbox:

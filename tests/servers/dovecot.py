@@ -4,8 +4,9 @@
         server.deliver(b"From: ...", to="ada")
         with server.client("ada") as imap: ...
 
-For fixtures and plain scripts alike. ``stop``, ``kill`` and ``start`` keep ports and mail store, so that a restart looks like one.
-IMAP speaks plain text and STARTTLS on ``port``, implicit TLS on ``tls_port``; ``ca_file`` is the CA to trust.
+For fixtures and plain scripts alike. ``stop``, ``kill`` and ``start`` keep ports and mail store, so that a restart
+looks like one. IMAP speaks plain text and STARTTLS on ``port``, implicit TLS on ``tls_port``; ``ca_file`` is the CA to
+trust.
 """
 
 from __future__ import annotations
@@ -72,8 +73,9 @@ class Dovecot:
         quota: str = "",
         connections: int = 1000,
     ) -> None:
-        """``capability`` replaces what the server says it can do (to play a poorer one); ``settings`` is added to the config
-        as it stands; ``quota`` is a rule like ``*:storage=10kB``."""
+        """``capability`` replaces what the server says it can do (to play a poorer one); ``settings`` is added to the
+        config as it stands; ``quota`` is a rule like ``*:storage=10kB``.
+        """
         self.users = dict(users or {"ada": "secret", "bob": "hidden", "eve": "quiet"})
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.host = "localhost"
@@ -81,7 +83,7 @@ class Dovecot:
         self.ca_file = self.folder / "ca.pem"
         self._capability = capability
         self._settings = settings
-        self._plugins = " ".join(filter(None, (plugins, "quota imap_quota" if quota else "")))
+        self._plugins = " ".join(filter(None, (plugins, "quota" if quota else "")))
         self._quota = quota
         self._connections = connections
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,7 +92,11 @@ class Dovecot:
         self._write_config()
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -121,7 +127,9 @@ class Dovecot:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends it and all its processes at once, as a power cut would (but for the kernel, which closes the connections)."""
+        """Ends it and all its processes at once, as a power cut would (but for the kernel, which closes the
+        connections).
+        """
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
@@ -129,10 +137,7 @@ class Dovecot:
             return
         group = self._process.pid  # start_new_session: its own group, and nobody else's
         with contextlib.suppress(ProcessLookupError):
-            if how == signal.SIGKILL:
-                os.killpg(group, how)
-            else:
-                self._process.send_signal(how)
+            os.killpg(group, how)
         self._process.wait(DEADLINE_S)
         self._process = None
         until(lambda: not _alive(group), "the end of Dovecot's processes")
@@ -160,7 +165,7 @@ class Dovecot:
         return client
 
     def deliver(self, mail: bytes | str | None = None, *, to: str = "ada", subject: str = "", count: int = 1) -> None:
-        """Delivers by LMTP: ``count`` mails in one session, each with its own Message-ID and a number in its subject."""
+        """Delivers by LMTP: ``count`` mails in one session, each with its own Message-ID."""
         with smtplib.LMTP("127.0.0.1", self.lmtp_port, timeout=DEADLINE_S) as lmtp:
             for _ in range(count):
                 raw = mail if mail is not None else self.sample(subject=subject)
@@ -255,8 +260,8 @@ namespace inbox {{
  separator = /
 }}
 plugin {{
- {f"quota = count:User quota" if self._quota else ""}
- {f"quota_vsizes = yes" if self._quota else ""}
+ {"quota = count:User quota" if self._quota else ""}
+ {"quota_vsizes = yes" if self._quota else ""}
  {f"quota_rule = {self._quota}" if self._quota else ""}
 }}
 {listeners}
@@ -273,11 +278,13 @@ plugin {{
 
 
 def _alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Whether a process of the group still does something; the dead ones whose parent has not looked do not count."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _parent, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state not in "ZX":
+                return True
+    return False
 
 
 def _group_name(gid: int) -> str:

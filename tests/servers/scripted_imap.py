@@ -7,7 +7,8 @@
 
     with ScriptedImap(script) as server: ...
 
-Each connection gets the next script, and the last one again and again. What is wrong in a script's thread is raised at the end.
+Each connection gets the next script, and the last one again and again. What is wrong in a script's thread is raised at
+the end.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ class ScriptedImap:
             script(peer)
         except (Gone, ssl.SSLError, ConnectionError):
             pass  # it is the client's good right to go
-        except BaseException as error:  # raised where the server is closed
+        except BaseException as error:  # noqa: BLE001 - raised where the server is closed
             if not self._closing.is_set():
                 self.failures.append(error)
         finally:

@@ -50,9 +50,6 @@ def _open(connection: connection_.Connection, change: MailChange) -> None:
             connection.select(change.folder, read_only=False)
         except errors.FolderMissing as error:
             raise errors.Permanent(str(error)) from error
-    else:
-        # A session sees the folder as it was at its last command: a UID STORE of a newer mail would be "OK", and do nothing.
-        connection.run(b"NOOP")
     if connection.selected is not None and connection.selected[1] != change.uidvalidity:
         raise errors.Permanent(
             f"the folder {change.folder!r} was made anew (UIDVALIDITY changed): the mail's UID says nothing now"

@@ -12,7 +12,6 @@ from bridge.sources.imap import changes as changes_
 from bridge.sources.imap import connection as connection_
 
 KEPT_S = 60.0  # after the last change
-_FRESH_S = 5.0  # after that it is asked whether it is still there, before anything is done on it
 
 Result = Receipt | Exception
 
@@ -24,7 +23,6 @@ class Commands:
         self._account = account
         self._turn = asyncio.Lock()
         self._connection: connection_.Connection | None = None
-        self._used = 0.0
         self._expiry: asyncio.TimerHandle | None = None
 
     async def change(self, changes: Sequence[MailChange]) -> list[Result]:
@@ -32,6 +30,7 @@ class Commands:
         async with self._turn:
             self._keep()
             try:
+                await self._look_first()
                 return [result for run in changes_.runs(changes) for result in await self._run(run)]
             finally:
                 self._let_go_later()
@@ -50,16 +49,19 @@ class Commands:
             return [errors.Retryable(str(error)) for _ in run]
 
     async def _connected(self) -> connection_.Connection:
-        now = asyncio.get_running_loop().time()
-        if self._connection is not None and now - self._used > _FRESH_S:
+        if self._connection is None:
+            self._connection = await self._account.connect()
+        return self._connection
+
+    async def _look_first(self) -> None:
+        """A session sees the folder as it was at its last command: a UID STORE of a mail that came later would be
+        answered "OK", and do nothing. It also shows whether the connection is still there.
+        """
+        if self._connection is not None:
             try:
                 await self._account.work(self._connection, self._connection.run, b"NOOP")
             except errors.Disconnected:
                 self.close()
-        if self._connection is None:
-            self._connection = await self._account.connect()
-        self._used = now
-        return self._connection
 
     def _keep(self) -> None:
         if self._expiry is not None:

@@ -26,17 +26,21 @@ def dial(host: str, port: int, timeout_s: float, made: Callable[[socket.socket],
 
     Raises:
         OSError: nobody answers there.
+        errors.Disconnected: ``made`` does not want it any more.
     """
     failure: OSError = OSError(f"{host} has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         sock = socket.socket(family, kind, protocol)
-        made(sock)
         try:
+            made(sock)
             sock.settimeout(timeout_s)
             sock.connect(address)
         except OSError as error:
             sock.close()
             failure = error
+        except errors.Disconnected:
+            sock.close()
+            raise
         else:
             _keep_alive(sock)
             return sock

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import click
 
+from bridge.cli import _lean  # isort: skip # before all that logs
 from bridge import config
 from bridge.cli import _logs, config_option
+
+assert _lean
 
 
 @click.command()

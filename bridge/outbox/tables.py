@@ -11,7 +11,7 @@ REVISION = "0001"  # of `migrations/versions`; a database that stands at it is o
 
 metadata = sa.MetaData(
     naming_convention={
-        "ix": "ix_%(column_0_N_label)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
     }

@@ -29,12 +29,18 @@ class Mailbox(schema.Model):
     folders: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("INBOX",)
     start: Start = pydantic.Field("now", description="At the first sight of a folder: now, unseen, all, or a date.")
     timeout: schema.Duration = pydantic.Field(30.0, description="The deadline of every answer of the server.")
-    idle_renew: schema.Duration = pydantic.Field(240.0, description="IDLE is renewed this often: well inside NAT timeouts.")
+    idle_renew: schema.Duration = pydantic.Field(
+        240.0, description="IDLE is renewed this often: well inside NAT timeouts."
+    )
     poll: schema.Duration = pydantic.Field(60.0, description="How often to look where the server has no IDLE.")
     reconcile: schema.Duration = pydantic.Field(300.0, description="How often to look beside IDLE, since servers lie.")
-    retry_min: schema.Duration = pydantic.Field(1.0, description="The first wait after a lost connection; doubles, with jitter.")
+    retry_min: schema.Duration = pydantic.Field(
+        1.0, description="The first wait after a lost connection; doubles, with jitter."
+    )
     retry_max: schema.Duration = pydantic.Field(60.0, description="The longest wait between two tries.")
-    retry_refused: schema.Duration = pydantic.Field(900.0, description="The wait after the server refused the credentials.")
+    retry_refused: schema.Duration = pydantic.Field(
+        900.0, description="The wait after the server refused the credentials."
+    )
 
     @property
     def address(self) -> tuple[str, int]:

@@ -21,10 +21,10 @@ class Scene:
     broker: Mosquitto
     folder: Path
 
-    def bridge(self, *, imap_port: int | None = None, **mailbox: Any) -> BridgeProcess:
+    def bridge(self, *, imap_port: int | None = None, retain: bool = False, **mailbox: Any) -> BridgeProcess:
         """Not started yet; every one of a scene has the same state."""
         account = {"host": "127.0.0.1", "port": imap_port or self.dovecot.port, "tls": "none", "user": "ada"}
-        action = {"sink": "broker", "topic": "mails", "payload": {"n": "{{ n }}", "uid": "{{ mail.id }}"}, "qos": 1}
+        action = {"sink": "broker", "topic": "mails/{{ n }}", "payload": {"n": "{{ n }}"}, "qos": 1, "retain": retain}
         rule = {"name": "all", "when": {"subject": r"/mail (?P<n>\d+)/"}, "then": [action], "after": {"seen": True}}
         return BridgeProcess(
             self.folder,
@@ -50,7 +50,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    with Dovecot() as dovecot, Mosquitto(persistence=True) as broker:
+    with Dovecot() as dovecot, Mosquitto() as broker:
         yield Scene(dovecot=dovecot, broker=broker, folder=tmp_path)
 
 

@@ -143,7 +143,7 @@ async def listening(broker: Mosquitto, *filters: str) -> AsyncIterator[list[Hear
     heard: list[Heard] = []
     subscribed = asyncio.Event()
     loop = asyncio.get_running_loop()
-    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"listener-{id(heard)}", protocol=paho.MQTTv5)
     client.on_message = lambda _client, _data, message: heard.append(_heard(message))
     client.on_subscribe = lambda *_: loop.call_soon_threadsafe(subscribed.set)
     options = SubscribeOptions(qos=2, retainAsPublished=True)

@@ -22,9 +22,7 @@ def main(uid: int, target: str = "home/hall", **fields: object) -> Delivery:
 
 
 def reset_of(uid: int, after_s: float = 30.0, target: str = "home/hall") -> Delivery:
-    return testing.delivery(
-        uid, target=target, part="reset", payload=b"0", follows=main(uid).id, reset_after=after_s
-    )
+    return testing.delivery(uid, target=target, part="reset", payload=b"0", follows=main(uid).id, reset_after=after_s)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -240,9 +238,7 @@ async def changes(store: Store) -> list[tuple[str, str]]:
 async def test_a_mail_is_changed_only_after_all_of_its_deliveries(bench: Bench) -> None:
     sink, slow = testing.FlakySink(), testing.FlakySink()
     slow.release.clear()
-    await bench.record(
-        main(1), main(1, "lamp", action=1, sink="lamp"), plans=(plan(after=(Change(op="seen"),)),)
-    )
+    await bench.record(main(1), main(1, "lamp", action=1, sink="lamp"), plans=(plan(after=(Change(op="seen"),)),))
     async with bench.dispatching(sink), bench.dispatching(slow, "lamp"):
         await bench.until_ended(1)
         assert await changes(bench.store) == []
@@ -299,9 +295,7 @@ async def test_a_payload_is_erased_when_its_delivery_is_settled(bench: Bench) ->
     await bench.record(main(1, payload=b"secret"))
     async with bench.dispatching(testing.FlakySink()):
         await bench.until_ended(1)
-    found = await bench.store._do(
-        lambda c: queue.select(c, queue.Selection(everything=True), states=["delivered"])
-    )
+    found = await bench.store._do(lambda c: queue.select(c, queue.Selection(everything=True), states=["delivered"]))
     assert [one.delivery.payload for one in found] == [b""]
 
 

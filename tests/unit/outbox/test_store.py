@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bridge import errors, outbox, sources, testing
+from bridge import errors, outbox, testing
 from bridge.outbox import database, tables
 from bridge.outbox.store import Store
 from tests.unit.outbox.conftest import Bench
@@ -200,5 +200,3 @@ def test_purging_keeps_what_waits_and_what_is_dead(url: str) -> None:
             return await store.counts()
 
     assert asyncio.run(run()) == {"broker": {"dead": 1, "pending": 1}}
-
-

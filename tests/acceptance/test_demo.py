@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -64,17 +66,26 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
 
 
 def read_until(terminal: int, wanted: bytes) -> bytes:
-    """What the terminal gets, up to and including ``wanted``; pytest's own deadline ends a demo that never shows it."""
+    """What the terminal gets, up to and including ``wanted``."""
     seen = b""
     while wanted not in seen:
-        seen += os.read(terminal, 65536)
+        seen += read(terminal)
     return seen
 
 
 def drain(terminal: int) -> None:
     """A terminal that nobody reads would block the demo's last words."""
-    try:
-        while os.read(terminal, 65536):
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while read(terminal):
             pass
-    except OSError:  # EIO: the other end is closed
-        return
+
+
+def read(terminal: int) -> bytes:
+    """What comes next.
+
+    Raises:
+        AssertionError: nothing did within the deadline.
+    """
+    readable, _, _ = select.select([terminal], [], [], command.DEADLINE_S)
+    assert readable, f"nothing was written within {command.DEADLINE_S} s"
+    return os.read(terminal, 65536)

@@ -35,26 +35,26 @@ def test_each_line_tells_what_the_device_shows() -> None:
 
 def test_on_a_terminal_it_goes_on_until_ctrl_c_and_ends_without_a_complaint() -> None:
     master, slave = pty.openpty()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command.argv("demo"),
         cwd=command.ROOT,
         env=command.environment(TERM="xterm"),
         stdin=slave,
         stdout=slave,
         stderr=subprocess.PIPE,
-    )
-    os.close(slave)
-    try:
-        seen = read_until(master, b"front door")
-        assert b"Ctrl-C ends it" in seen
-        process.send_signal(signal.SIGINT)
-        drain(master)
-        _, complaints = process.communicate(timeout=command.DEADLINE_S)
-        assert (process.returncode, complaints) == (0, b"")
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
+    ) as process:
+        os.close(slave)
+        try:
+            seen = read_until(master, b"front door")
+            process.send_signal(signal.SIGINT)
+            drain(master)
+            _, complaints = process.communicate(timeout=command.DEADLINE_S)
+        finally:
+            process.kill()
+            os.close(master)
+
+    assert b"Ctrl-C ends it" in seen
+    assert (process.returncode, complaints) == (0, b"")
 
 
 def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
-"""The composition root: settings become objects on one exit stack, the objects become tasks of one group, and all of it stops in order.
+"""The composition root: settings become objects on one exit stack, the objects become tasks of one group, and all of
+it stops in order.
 
-Reading this file top to bottom is reading the product: sources bring batches, the intake runs the rules over them and records what they
-cause, the dispatchers send what is recorded, and the mail is changed when all of it was acknowledged.
+Reading this file top to bottom is reading the product: sources bring batches, the intake runs the rules over them and
+records what they cause, the dispatchers send what is recorded, and the mail is changed when all of it was
+acknowledged.
 """
 
 from __future__ import annotations

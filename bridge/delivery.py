@@ -16,8 +16,8 @@ PartName = Literal["main", "reset"]
 def delivery_id(*identity: object) -> str:
     """A stable, short name for one delivery: 16 hex digits of a hash over everything that makes it what it is.
 
-    ``identity`` is mailbox, folder, uidvalidity, uid, event, occurrence, rule, action and part, in that order. The same mail
-    read twice gives the same id, so that at-least-once is visible to the far end.
+    ``identity`` is mailbox, folder, uidvalidity, uid, event, occurrence, rule, action and part, in that order. The
+    same mail read twice gives the same id, so that at-least-once is visible to the far end.
     """
     text = "\x1f".join(map(str, identity))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

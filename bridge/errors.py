@@ -15,8 +15,8 @@
     └── StoreError             the state cannot be opened or written
         └── StoreInUse         another bridge runs on this state
 
-A library's exceptions are translated into these once, at the edge where they arise. Whatever is not one of these when it
-reaches the dispatcher is a bug in a sink, is logged with its traceback, and counts as ``Retryable``.
+A library's exceptions are translated into these once, at the edge where they arise. Whatever is not one of these when
+it reaches the dispatcher is a bug in a sink, is logged with its traceback, and counts as ``Retryable``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""What the bridge says of its work while it works: values for whoever looks on (the demo's table, the bridge's own state, metrics).
+"""What the bridge says of its work while it works: values for whoever looks on (the demo's table, the bridge's own
+state, metrics).
 
-Nothing depends on an onlooker: they are told after the commit, in the event loop, and what they raise is logged and forgotten.
+Nothing depends on an onlooker: they are told after the commit, in the event loop, and what they raise is logged and
+forgotten.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The way in: each batch of a source through the rules into the outbox, one commit a batch.
 
-Whatever a mail contains, its batch is recorded: a mail that cannot be evaluated is committed as dead with its reason, and the
-cursor passes it.
+Whatever a mail contains, its batch is recorded: a mail that cannot be evaluated is committed as dead with its reason,
+and the cursor passes it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Finds what can be added as one file: a sink, a condition, an extractor, an encoding.
 
-``find("sinks", "mqtt")`` is the ``PLUGIN`` of ``bridge/sinks/mqtt.py``, or else of the package that declares the entry point
-``mqtt`` in the group ``mailwire.sinks``. Nothing is imported before it is asked for by name: a configuration without CoAP
-never loads aiocoap.
+``find("sinks", "mqtt")`` is the ``PLUGIN`` of ``bridge/sinks/mqtt.py``, or else of the package that declares the
+entry point ``mqtt`` in the group ``mailwire.sinks``. Nothing is imported before it is asked for by name: a
+configuration without CoAP never loads aiocoap.
 """
 
 from __future__ import annotations

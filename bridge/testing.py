@@ -1,5 +1,5 @@
-"""Doubles for tests, of the bridge and of whoever writes a plugin: a clock that is moved by hand, a sink that fails by script,
-a source that yields what it is told, and makers of mails and deliveries.
+"""Doubles for tests, of the bridge and of whoever writes a plugin: a clock that is moved by hand, a sink that fails
+by script, a source that yields what it is told, and makers of mails and deliveries.
 
 Nothing in the bridge imports this.
 """

@@ -1,4 +1,5 @@
-"""The installed command as a process: started from a configuration that is a Python value, watched through its log lines."""
+"""The installed command as a process: started from a configuration that is a Python value, watched through its log
+lines."""
 
 from __future__ import annotations
 

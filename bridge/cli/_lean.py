@@ -1,4 +1,6 @@
-"""Imported before anything that logs: structlog without rich, which it would load for its tracebacks, with 20 MB of memory."""
+"""Imported before anything that logs: structlog without rich, which it would load for its tracebacks, with 20 MB of
+memory.
+"""
 
 import sys
 

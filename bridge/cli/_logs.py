@@ -1,4 +1,6 @@
-"""How the bridge's log lines look: colours on a terminal, one JSON object a line elsewhere. Everything goes to standard error."""
+"""How the bridge's log lines look: colours on a terminal, one JSON object a line elsewhere. Everything goes to
+standard error.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ _LIBRARIES = ("imapclient", "paho", "coap", "coap-server", "httpx", "httpcore", 
 
 
 def configure(level: str, *, stream: TextIO | None = None) -> None:
-    """``level`` is ``debug``, ``info``, ``warning`` or ``error``. Libraries are heard from ``warning`` on, in the same form."""
+    """``level`` is ``debug``, ``info``, ``warning`` or ``error``. Libraries are heard from ``warning`` on, in the
+    same form.
+    """
     out = stream or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [

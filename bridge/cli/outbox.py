@@ -1,4 +1,6 @@
-"""``mailwire outbox``: what waits, what is dead, and what to do about it. Works beside a running bridge, which notices."""
+"""``mailwire outbox``: what waits, what is dead, and what to do about it. Works beside a running bridge, which
+notices.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,13 @@ def _selection(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--state", "states", multiple=True, help="pending, held, dead, expired, delivered, dropped; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(
-    ids: tuple[str, ...], sink: str | None, everything: bool, config_path: Path, states: tuple[str, ...], as_json: bool
+    *,
+    ids: tuple[str, ...],
+    sink: str | None,
+    everything: bool,
+    config_path: Path,
+    states: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """What waits and what is dead, oldest first (--all: what was delivered, too)."""
     which = queue.Selection(ids=ids, sink=sink, everything=not ids and sink is None)
@@ -63,7 +71,7 @@ def list_(
 
 @command.command()
 @_selection
-def retry(ids: tuple[str, ...], sink: str | None, everything: bool, config_path: Path) -> None:
+def retry(*, ids: tuple[str, ...], sink: str | None, everything: bool, config_path: Path) -> None:
     """Send dead deliveries again, and waiting ones at once."""
     which = _asked(ids, sink, everything)
     with _open(config_path) as connection:
@@ -73,7 +81,7 @@ def retry(ids: tuple[str, ...], sink: str | None, everything: bool, config_path:
 
 @command.command()
 @_selection
-def drop(ids: tuple[str, ...], sink: str | None, everything: bool, config_path: Path) -> None:
+def drop(*, ids: tuple[str, ...], sink: str | None, everything: bool, config_path: Path) -> None:
     """Give up deliveries that wait or are dead."""
     which = _asked(ids, sink, everything)
     with _open(config_path) as connection:

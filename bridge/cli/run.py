@@ -8,20 +8,21 @@ from pathlib import Path
 
 import click
 
-from bridge.cli import _lean  # isort: skip # before all that logs
 from bridge import config
-from bridge.cli import _logs, config_option
-
-assert _lean
+from bridge.cli import (
+    _lean,  # noqa: F401 -- before everything that logs
+    _logs,
+    config_option,
+)
 
 
 @click.command()
 @config_option
-def command(config_path: Path) -> None:
+def command(*, config_path: Path) -> None:
     """Run the bridge until SIGTERM or Ctrl-C; it then finishes what is in flight.
 
-    Watches every mailbox, runs the rules over each new mail, delivers what they cause. Logs to standard error: coloured on a
-    terminal, one JSON object a line elsewhere.
+    Watches every mailbox, runs the rules over each new mail, delivers what they cause. Logs to standard error:
+    coloured on a terminal, one JSON object a line elsewhere.
     """
     settings = config.load(config_path)
     _logs.configure(settings.log_level)

@@ -1,6 +1,8 @@
-"""A mailbox as a sink of mail changes: the dispatcher gives them order, retries and an end, the source carries them out.
+"""A mailbox as a sink of mail changes: the dispatcher gives them order, retries and an end, the source carries them
+out.
 
-Changes that are sent in one turn of the event loop go to the source together, so that a burst of 500 mails is marked with one STORE.
+Changes that are sent in one turn of the event loop go to the source together, so that a burst of 500 mails is marked
+with one STORE.
 """
 
 from __future__ import annotations

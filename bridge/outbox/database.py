@@ -1,6 +1,7 @@
 """Opens the database: file modes, the lock that makes it ours, durability, the schema's revision.
 
-Alembic is loaded only to change an old schema, and then in a child process, so that a bridge never carries it in memory.
+Alembic is loaded only to change an old schema, and then in a child process, so that a bridge never carries it in
+memory.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ def _revision_of(connection: sa.Connection) -> str | None:
 
 
 def _create(engine: sa.Engine) -> None:
-    """A fresh database gets the newest schema as it is; the migrations lead to the same one (a test holds them to it)."""
+    """A fresh database gets the newest schema as it is; the migrations lead to the same one (a test holds them to
+    it).
+    """
     with engine.begin() as connection:
         tables.metadata.create_all(connection)
         connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))

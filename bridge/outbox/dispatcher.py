@@ -1,9 +1,10 @@
 """One sink's deliveries on their way: order per lane, pipelining, retries, expiry.
 
-The dispatcher reads pages of due deliveries in the order of recording into ``lanes`` and hands them to the sink as far as its depth goes. What
-is in memory is bounded by two pages; the rest waits in the store. ``_position`` is how far the pages have been read: it goes back to
-the start whenever something behind it may have become due (a retry's time, a delay's, an admin's hand). Every delivery that
-was passed over for its time has a ``due`` after ``_horizon``, the moment at which reading last began at the start.
+The dispatcher reads pages of due deliveries in the order of recording into ``lanes`` and hands them to the sink as
+far as its depth goes. What is in memory is bounded by two pages; the rest waits in the store. ``_position`` is how
+far the pages have been read: it goes back to the start whenever something behind it may have become due (a retry's
+time, a delay's, an admin's hand). Every delivery that was passed over for its time has a ``due`` after ``_horizon``,
+the moment at which reading last began at the start.
 """
 
 from __future__ import annotations
@@ -208,8 +209,8 @@ class Dispatcher:
     def _end(self, queued: outbox.Queued, state: outbox.State, *, code: str = "", reason: str = "") -> None:
         if state != "delivered":
             log.warning(
-                "a delivery was not made", state=state, sink=self._name, target=queued.delivery.target, rule=queued.delivery.rule,
-                delivery=queued.delivery.id, reason=reason,
+                "a delivery was not made", state=state, sink=self._name, target=queued.delivery.target,
+                rule=queued.delivery.rule, delivery=queued.delivery.id, reason=reason,
             )  # fmt: skip
         self._put(queued, outbox.Outcome(delivery_id=queued.delivery.id, state=state, code=code, reason=reason))
 

@@ -1,4 +1,6 @@
-"""Writing down what became of deliveries, and everything that follows from it: resets, and the changes of a finished mail."""
+"""Writing down what became of deliveries, and everything that follows from it: resets, and the changes of a finished
+mail.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +155,9 @@ def _mails_of(connection: sa.Connection, ids: Sequence[str]) -> list[MailKey]:
 
 
 def finish_mails(connection: sa.Connection, keys: Sequence[MailKey], *, now: float) -> list[dict[str, Any]]:
-    """Queues the changes of those mails whose deliveries (resets and changes apart) have all ended; returns the new rows."""
+    """Queues the changes of those mails whose deliveries (resets and changes apart) have all ended; returns the new
+    rows.
+    """
     new: list[dict[str, Any]] = []
     done: list[dict[str, int]] = []
     for some in chunks(keys):

@@ -1,7 +1,7 @@
 """The store: one thread that owns the one connection, and commits as many writes as wait (group commit).
 
-The design spoke of SQLAlchemy's asyncio layer. A whole transaction in one hop to a thread costs less than a hop a statement,
-is simpler to follow, and saves its memory; the Core statements and the schema are the same.
+The design spoke of SQLAlchemy's asyncio layer. A whole transaction in one hop to a thread costs less than a hop a
+statement, is simpler to follow, and saves its memory; the Core statements and the schema are the same.
 """
 
 from __future__ import annotations
@@ -174,7 +174,9 @@ class Store:
                     future.set_result(result)
 
     async def _commit(self, operations: list[_Operation]) -> list[Any]:
-        """All in one transaction; a database that cannot be written for now is waited for, which holds everybody back."""
+        """All in one transaction; a database that cannot be written for now is waited for, which holds everybody
+        back.
+        """
         tries = 0
         while True:
             try:

@@ -88,7 +88,6 @@ class RuleSet:
                 verdict = rule.judge(mail, moment)
             except Exception as error:  # noqa: BLE001 — any failure is this rule's: it is reported, and the others go on
                 verdict = rule.failure(error)
-                self._report(verdict, mail)
             if verdict is not None:
                 yield verdict
                 if verdict.stopped:
@@ -107,18 +106,6 @@ class RuleSet:
                 verdict = rule.explain(mail, moment)
                 stopped = rule.name if verdict.stopped else ""
                 yield verdict
-
-    @staticmethod
-    def _report(verdict: rules.Verdict, mail: Mail) -> None:
-        place = mail.place
-        log.warning(
-            "a rule failed on a mail",
-            rule=verdict.rule,
-            mailbox=place.mailbox,
-            folder=place.folder,
-            uid=place.uid,
-            reason=verdict.error,
-        )
 
 
 def _after_stop(verdict: rules.Verdict, stopped: str) -> rules.Verdict:

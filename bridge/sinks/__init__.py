@@ -1,21 +1,23 @@
 """Where deliveries go: the contract.
 
-A ``Sink`` is an async context manager whose entry does **not** need the other end to be up. ``send`` resolves only when the far end
-has acknowledged (PUBACK or PUBCOMP, CoAP 2.xx, HTTP 2xx), and otherwise raises
+A ``Sink`` is an async context manager whose entry does **not** need the other end to be up. ``send`` resolves only
+when the far end has acknowledged (PUBACK or PUBCOMP, CoAP 2.xx, HTTP 2xx), and otherwise raises
 
 - ``errors.Permanent``: the far end will never take it; the delivery is dead.
 - ``errors.Retryable``: this delivery may work later; its lane waits, the other lanes go on.
-- ``errors.Unavailable``: the whole sink is away. The dispatcher hands it nothing more, waits for ``ready()`` and sends again, in
-  order, what was not acknowledged; no attempt is counted. ``errors.Refused`` is the same for credentials, and is told to the admin.
+- ``errors.Unavailable``: the whole sink is away. The dispatcher hands it nothing more, waits for ``ready()`` and
+  sends again, in order, what was not acknowledged; no attempt is counted. ``errors.Refused`` is the same for
+  credentials, and is told to the admin.
 - anything else is a bug: logged, and retried like ``Retryable``.
 
-Nothing is handed to a client library that is disconnected: it would be kept there, and sent later with its expiry started anew.
-``expires_in_s`` is what remains when ``send`` is called.
+Nothing is handed to a client library that is disconnected: it would be kept there, and sent later with its expiry
+started anew. ``expires_in_s`` is what remains when ``send`` is called.
 
-A sink is one file: its settings (``Settings``), the fields of a rule's action that are its own (``Action``), its class, and one last
-line that exports them as ``PLUGIN``. Fields of ``Action`` annotated ``TEMPLATE`` (each string in them is a template) or ``SEGMENTS``
-(split at the ``/`` written in the rule, each segment rendered, then cleaned whole) are rendered for each mail; the others are taken as they
-are. After rendering they are ``Delivery.options``, and the field that ``target`` names is ``Delivery.target``.
+A sink is one file: its settings (``Settings``), the fields of a rule's action that are its own (``Action``), its
+class, and one last line that exports them as ``PLUGIN``. Fields of ``Action`` annotated ``TEMPLATE`` (each string in
+them is a template) or ``SEGMENTS`` (split at the ``/`` written in the rule, each segment rendered, then cleaned
+whole) are rendered for each mail; the others are taken as they are. After rendering they are ``Delivery.options``,
+and the field that ``target`` names is ``Delivery.target``.
 """
 
 from __future__ import annotations

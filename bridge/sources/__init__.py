@@ -1,15 +1,17 @@
 """Where mails come from: the contract.
 
-A ``Source`` is an async context manager whose entry does not need the server to be up. ``batches()`` yields ``Batch``es: the mails
-of one folder in the order of their UIDs, each with the ``Cursor`` that stands behind them. **A batch is acknowledged by the commit
-that holds its cursor, and by nothing else**: whoever consumes ``batches()`` records a batch before asking for the next, and a
-source that is opened again starts behind the cursor that ``Memory.cursor`` gives it, so what was not committed is seen again.
+A ``Source`` is an async context manager whose entry does not need the server to be up. ``batches()`` yields
+``Batch``es: the mails of one folder in the order of their UIDs, each with the ``Cursor`` that stands behind them. **A
+batch is acknowledged by the commit that holds its cursor, and by nothing else**: whoever consumes ``batches()``
+records a batch before asking for the next, and a source that is opened again starts behind the cursor that
+``Memory.cursor`` gives it, so what was not committed is seen again.
 
-A source never marks a mail by looking at it (only ``BODY.PEEK``), downloads nothing that ``wants`` does not ask for, and carries out
-``MailChange``s by UID under the UIDVALIDITY that the mail was read with. A UID that is gone counts as done; a UIDVALIDITY that has
-changed makes the change ``Permanent``.
+A source never marks a mail by looking at it (only ``BODY.PEEK``), downloads nothing that ``wants`` does not ask for,
+and carries out ``MailChange``s by UID under the UIDVALIDITY that the mail was read with. A UID that is gone counts as
+done; a UIDVALIDITY that has changed makes the change ``Permanent``.
 
-A mail that cannot be fetched or parsed is a ``Lost`` in its batch: the cursor passes it, and it is recorded as dead with its reason.
+A mail that cannot be fetched or parsed is a ``Lost`` in its batch: the cursor passes it, and it is recorded as dead
+with its reason.
 """
 
 from __future__ import annotations
@@ -45,9 +47,9 @@ class Lost:
 class Batch:
     """Some mails of one folder in UID order, and the cursor that their commit moves to.
 
-    ``mails`` may be empty: at the first sight of a folder the batch only sets the cursor. ``renewed`` says that the folder's
-    UIDVALIDITY changed, so that mails handled before have to be recognised by their fingerprint. ``pushed`` is the monotonic
-    time at which the server's push for it was read (None: found by looking).
+    ``mails`` may be empty: at the first sight of a folder the batch only sets the cursor. ``renewed`` says that the
+    folder's UIDVALIDITY changed, so that mails handled before have to be recognised by their fingerprint. ``pushed``
+    is the monotonic time at which the server's push for it was read (None: found by looking).
     """
 
     cursor: Cursor
@@ -66,8 +68,8 @@ class Memory(Protocol):
     async def attempt(self, place: Place) -> int:
         """Notes durably that this mail is about to be handled, and returns how often that was noted before.
 
-        Asked only while ``careful`` holds (after an unclean stop, when mails go one by one): a mail that took the process
-        down three times is recognised by it. The commit of a batch forgets the attempts of its mails.
+        Asked only while ``careful`` holds (after an unclean stop, when mails go one by one): a mail that took the
+        process down three times is recognised by it. The commit of a batch forgets the attempts of its mails.
         """
 
     @property

@@ -1,6 +1,8 @@
-"""The floor: a bare loop, one mailbox, one topic; no rules, no store, no second look. ``python -m tests.bench.bare IMAP_PORT MQTT_PORT``.
+"""The floor: a bare loop, one mailbox, one topic; no rules, no store, no second look. ``python -m tests.bench.bare
+IMAP_PORT MQTT_PORT``.
 
-It fetches the items that the bridge fetches, 500 mails at a time, and publishes one small JSON a mail with QoS 1 and a window of 100.
+It fetches the items that the bridge fetches, 500 mails at a time, and publishes one small JSON a mail with QoS 1 and
+a window of 100.
 """
 
 from __future__ import annotations

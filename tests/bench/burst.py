@@ -1,7 +1,7 @@
 """A folder with 10,000 waiting mails, taken in by the bridge and by a bare loop, in turn, three times each; medians.
 
-The rate is counted at a subscriber, from the first message to the last. The bare loop (tests/bench/bare.py) fetches the same items and
-publishes with QoS 1; it has no rules, no store, and one mailbox.
+The rate is counted at a subscriber, from the first message to the last. The bare loop (tests/bench/bare.py) fetches
+the same items and publishes with QoS 1; it has no rules, no store, and one mailbox.
 """
 
 from __future__ import annotations

@@ -72,7 +72,8 @@ def stage() -> Iterator[Stage]:
 
 def mail(number: int, *, attachment: int = 0) -> bytes:
     """A mail like a camera's: 3 kB of header and text, with an attachment of so many octets if wanted."""
-    trace = "".join(f"Received: from relay{n}.example by mx{n}.example; Sun, 1 Nov 2026 12:00:0{n} +0000\r\n" for n in range(5))
+    relays = (f"from relay{n}.example by mx{n}.example; Sun, 1 Nov 2026 12:00:0{n} +0000" for n in range(5))
+    trace = "".join(f"Received: {relay}\r\n" for relay in relays)
     head = (
         f"{trace}From: Camera <cam@cameras.example>\r\nTo: {USER}@example.org\r\n"
         f"Subject: Motion at hall {number}\r\nMessage-ID: <{number}@cameras.example>\r\n"

@@ -21,10 +21,11 @@ class Scene:
     broker: Mosquitto
     folder: Path
 
-    def bridge(self, *, imap_port: int | None = None, retain: bool = False, **mailbox: Any) -> BridgeProcess:
+    def bridge(self, *, imap_port: int | None = None, retained: bool = False, **mailbox: Any) -> BridgeProcess:
         """Not started yet; every one of a scene has the same state."""
         account = {"host": "127.0.0.1", "port": imap_port or self.dovecot.port, "tls": "none", "user": "ada"}
-        action = {"sink": "broker", "topic": "mails/{{ n }}", "payload": {"n": "{{ n }}"}, "qos": 1, "retain": retain}
+        topic = {"topic": "mails/{{ n }}", "retain": True} if retained else {"topic": "mails/all"}
+        action = {"sink": "broker", **topic, "payload": {"n": "{{ n }}"}, "qos": 1}
         rule = {"name": "all", "when": {"subject": r"/mail (?P<n>\d+)/"}, "then": [action], "after": {"seen": True}}
         return BridgeProcess(
             self.folder,
@@ -38,7 +39,8 @@ class Scene:
         )
 
     def in_uid_order(self) -> list[int]:
-        """The mails' numbers as their UIDs have it (Dovecot gives out UIDs by file name, not always as LMTP delivered)."""
+        """The mails' numbers as their UIDs have it (Dovecot gives out UIDs by file name, not always as LMTP
+        delivered)."""
         with self.dovecot.client("ada", folder="INBOX") as client:
             fetched = client.fetch(client.search(), ["ENVELOPE"])
         return [int(fetched[uid][b"ENVELOPE"].subject.split()[-1]) for uid in sorted(fetched)]

@@ -25,7 +25,7 @@ async def test_a_burst_of_500_arrives_whole_once_and_in_order(scene: Scene) -> N
 
 async def test_mails_that_arrive_while_the_broker_is_down_are_delivered_afterwards(scene: Scene) -> None:
     async with listening(scene.broker, "mails/#") as heard:
-        with scene.bridge(retain=True) as bridge:
+        with scene.bridge(retained=True) as bridge:
             scene.broker.stop()
             await asyncio.to_thread(scene.dovecot.deliver, count=20)
             await asyncio.to_thread(bridge.until, lambda line: line.get("event") == "a rule fired", count=20)
@@ -94,7 +94,8 @@ async def test_a_connection_that_goes_silent_is_noticed_within_the_deadline(scen
 async def test_an_attachment_of_8_mb_is_not_downloaded(scene: Scene) -> None:
     line = "A" * 76 + "\r\n"
     raw = (
-        'From: cam@cameras.example\r\nSubject: mail 1\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+        "From: cam@cameras.example\r\nSubject: mail 1\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
         "--b\r\nContent-Type: text/plain\r\n\r\nmotion\r\n--b\r\nContent-Type: image/jpeg\r\n"
         "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.jpg\r\n\r\n"
         f"{line * (8_000_000 // 78)}--b--\r\n"

@@ -1,4 +1,5 @@
-"""The main job: a mail, delivered by LMTP to a real Dovecot, arrives at a real Mosquitto, at libcoap and by HTTP, and is marked only then."""
+"""The main job: a mail, delivered by LMTP to a real Dovecot, arrives at a real Mosquitto, at libcoap and by HTTP, and
+is marked only then."""
 
 from __future__ import annotations
 

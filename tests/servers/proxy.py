@@ -1,4 +1,5 @@
-"""A TCP proxy on loopback between the bridge and a server: counts octets, notes when a line passes, delays, cuts, swallows.
+"""A TCP proxy on loopback between the bridge and a server: counts octets, notes when a line passes, delays, cuts,
+swallows.
 
 It runs an event loop in a thread of its own, so that tests and benches of any kind can use it.
 """
@@ -16,8 +17,8 @@ from typing import Any, Self
 class Proxy:
     """Listens on a free port and passes everything on to ``host:port``.
 
-    ``delay_s`` is added each way. ``on_line(direction, line, monotonic)`` is called for every line that passes ("up" to the server,
-    "down" to the client), at the moment at which it is handed on.
+    ``delay_s`` is added each way. ``on_line(direction, line, monotonic)`` is called for every line that passes ("up"
+    to the server, "down" to the client), at the moment at which it is handed on.
     """
 
     def __init__(

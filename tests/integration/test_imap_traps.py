@@ -173,6 +173,24 @@ async def test_a_push_that_done_flushes_out_before_the_fetch_costs_no_second_loo
     assert server.heard[-1].endswith(" IDLE")
 
 
+async def test_a_mail_that_is_announced_before_a_fetch_that_does_not_bring_it_is_looked_for_again() -> None:
+    def script(peer: Peer) -> None:
+        peer.open_folder(exists=1, uidnext=2)
+        tag = peer.idle()
+        peer.send("* 2 EXISTS\r\n")
+        peer.expect("DONE")
+        fetch = peer.expect(r"UID FETCH 2:\*")
+        again = peer.expect("IDLE")
+        peer.send(f"{tag} OK\r\n* 3 EXISTS\r\n" + fetched(2, 2) + f"{fetch} OK done\r\n+ idling\r\n")
+        give(peer, again, fetched(3, 3))
+        peer.wait_for_close()
+
+    with ScriptedImap(script) as server:
+        async with watching.Watching(settings(server)) as watched:
+            await watched.have(2)
+            assert watched.uids == [2, 3]
+
+
 async def test_the_last_mail_that_a_range_always_brings_does_not_fire_again() -> None:
     """``n:*`` has the last mail in it, however low its UID."""
 

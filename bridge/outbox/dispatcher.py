@@ -118,10 +118,10 @@ class Dispatcher:
             self._look_back()
             await self._read()
             started = self._start_some()
-            if not started and not self._news.is_set() and (self._caught_up or self._is_full()):
+            if self._draining or self._is_full():
+                await self._news.wait()  # no time that comes can start anything: only something that lands makes room
+            elif not started and self._caught_up:
                 await self._wait()
-            elif self._is_full():
-                await self._news.wait()
 
     async def _until_ready(self) -> None:
         if self._pause_s:

@@ -308,3 +308,34 @@ async def test_many_waiting_deliveries_of_a_blocked_lane_do_not_starve_the_other
     async with bench.dispatching(sink):
         await bench.until_ended(1)
     assert bench.ended[0].delivery.target == "quick"
+
+
+async def test_draining_waits_for_what_is_in_flight_and_takes_no_more(bench: Bench) -> None:
+    sink = testing.FlakySink(depth=1)
+    sink.release.clear()
+    for uid in range(1, 4):
+        await bench.record(main(uid))
+    async with bench.dispatching(sink) as dispatcher:
+        await until(lambda: len(sink.sent) == 1)
+        draining = asyncio.create_task(dispatcher.drain(60))
+        await bench.record(main(4))  # news: the dispatcher must not spin on what it may not take
+        await asyncio.sleep(0)
+        sink.release.set()
+        async with asyncio.timeout(20):
+            await draining
+    assert len(sink.sent) == 1
+    assert await bench.states() == {"broker": {"delivered": 1, "pending": 3}}
+
+
+async def test_draining_gives_up_at_its_deadline(bench: Bench) -> None:
+    sink = testing.FlakySink()
+    sink.release.clear()
+    await bench.record(main(1))
+    async with bench.dispatching(sink) as dispatcher:
+        await until(lambda: len(sink.sent) == 1)
+        draining = asyncio.create_task(dispatcher.drain(60))
+        await asyncio.sleep(0)
+        bench.clock.advance(61)
+        async with asyncio.timeout(20):
+            await draining
+    assert await bench.states() == {"broker": {"pending": 1}}

@@ -19,7 +19,7 @@ _PLAIN = re.compile(r'(?:"([^"\\=]*+)" *+|([^"\\=<>()\[\]@,;:]*+))<([^\s"\\<>()\
 # A backslash is read in pairs everywhere, so that the end of a quote that has none is looked for only once.
 _TOKEN = re.compile(
     r"""(?P<space>\s++)
-    |(?P<word>=\?[^?\s\\]{1,60}+\?[bBqQ]\?[^?\s\\]*+\?=|\[[^\[\]\\]*+\]|(?:[^\s"\\<>()\[\],;:]++|\\.)++)
+    |(?P<word>=\?[^?\s\\]{1,60}+\?[bBqQ]\?[^?\s\\]*+\?=|\[[^\[\]\\]*+\]|(?:[^\s"\\<>()\[\],;:]++|\\.)+)
     |(?P<quoted>"[^"\\]*+(?:\\.[^"\\]*+)*+")
     |(?P<mark>.)""",
     re.VERBOSE | re.DOTALL,

@@ -16,8 +16,9 @@ from bridge.mail import charset, limits, transfer
 
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 # Lenient: blanks and question marks may stand in the text, and nothing need stand around the word. The text ends at
-# the next "=?", so that a thousand words without an end cost no more than their length.
-_WORD = re.compile(r"=\?([^?\s=]{1,60}+)\?([bBqQ])\?([^?=]*+(?:(?:=(?!\?(?!=))|\?(?!=))[^?=]*+)*+)\?=")
+# the next "=?", so that a thousand words without an end cost no more than their length. (Possessive only where no
+# alternatives are repeated: Python 3.11 before 3.11.5 matches those wrongly, python/cpython#106052.)
+_WORD = re.compile(r"=\?([^?\s=]{1,60}+)\?([bBqQ])\?([^?=]*(?:(?:=(?!\?(?!=))|\?(?!=))[^?=]*)*)\?=")
 _DATE_CHARS = 128
 _YEARS = range(1900, 9999)  # every time zone has them, and arithmetic on them cannot overflow
 

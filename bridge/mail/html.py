@@ -18,7 +18,7 @@ _BREAK, _CELL, _LINK = "\x1e", "\x1f", "\x1d"
 _OURS = re.compile("[\0\x1d-\x1f]")
 
 # Every alternative keeps what it took, to the end if need be, so that nothing is read twice.
-_ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+>?"""
+_ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?)*>?"""
 _TAG = re.compile(
     r"<!--.*?(?:-->|\Z)"
     rf"|<(script|style|title|template|iframe|noframes|xml)(?=[\s/>]){_ATTRIBUTES}.*?(?:</\1[^>]*+>?|\Z)"

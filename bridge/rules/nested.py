@@ -13,7 +13,7 @@ import pydantic
 import pydantic_core
 from pydantic_core import core_schema
 
-from bridge import spelling
+from bridge import spelling, wording
 
 T = TypeVar("T")
 Place = tuple[str | int, ...]
@@ -63,13 +63,7 @@ def error(faults: Iterable[tuple[Place, str]]) -> pydantic.ValidationError:
 
 def faults(error: pydantic.ValidationError) -> list[tuple[Place, str]]:
     """The messages and places of a ``ValidationError``, in plain words."""
-    return [(tuple(line["loc"]), _plain(line)) for line in error.errors(include_url=False, include_input=False)]
-
-
-def _plain(line: Mapping[str, Any]) -> str:
-    if line["type"] == "missing":
-        return "missing"
-    return str(line["msg"]).removeprefix("Value error, ").replace("Input should be", "expected", 1)
+    return [(tuple(line["loc"]), wording.plain(line, line["input"])) for line in error.errors(include_url=False)]
 
 
 def each(parse: Callable[[Any], T], items: Iterable[tuple[str | int, Any]]) -> list[T]:

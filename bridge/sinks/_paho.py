@@ -161,7 +161,8 @@ class Link:
                 link._client.connect(address.host, address.port, hello.keepalive_s)
                 link.limits = await link._accepted
         except TimeoutError:
-            link._abort(errors.Unavailable(f"{address}: it does not answer to CONNECT"))
+            # Some brokers (amqtt 0.12) know no MQTT 5 and say nothing at all: another version may be answered.
+            link._abort(_mqtt_reasons.VersionRefused(f"{address}: it does not answer to CONNECT", code="timeout"))
             raise again(link.why) from None
         except BaseException:
             link.drop()

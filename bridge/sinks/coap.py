@@ -68,7 +68,7 @@ class Action(sinks.Action):
 
     path: Annotated[str, sinks.SEGMENTS] = pydantic.Field(min_length=1, examples=["/light"])
     method: Literal["PUT", "POST", "GET", "DELETE"] = "PUT"
-    confirmable: bool = True
+    confirmable: pydantic.StrictBool = True
     content_format: int | None = pydantic.Field(
         None, ge=0, le=65_535, description="Default: that of the encoding (CoAP Content-Formats registry)."
     )

@@ -105,7 +105,7 @@ class Action(sinks.Action):
 
     topic: Annotated[str, sinks.SEGMENTS] = pydantic.Field(min_length=1, examples=["home/{{ place }}/motion"])
     qos: Literal[0, 1, 2] = 1
-    retain: bool = False
+    retain: pydantic.StrictBool = False
 
 
 class Mqtt:

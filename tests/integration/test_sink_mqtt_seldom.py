@@ -83,6 +83,15 @@ async def test_a_broker_that_does_not_speak_version_5_is_spoken_to_in_3_1_1(refu
     assert broker.published[0].rest == b"plain", "no properties in 3.1.1"
 
 
+async def test_a_broker_that_says_nothing_to_version_5_is_spoken_to_in_3_1_1() -> None:
+    async with (
+        scripted.Broker(hello=lambda level: b"" if level == 5 else scripted.ACCEPT_311) as broker,
+        sink_for(broker, timeout="200ms") as sink,
+    ):
+        await sink.send(delivery(), expires_in_s=None)
+    assert [level for level, _ in broker.connects] == [5, 4]
+
+
 async def test_a_broker_that_was_only_starting_is_spoken_to_in_5_after_all() -> None:
     answers = iter([None, scripted.ACCEPT_5])
     async with scripted.Broker(hello=lambda _: next(answers)) as broker, sink_for(broker):

@@ -54,7 +54,7 @@ def test_a_good_rule_has_no_faults() -> None:
         ({"then": [{**GOOD, "expire": "5m"}]}, ("then", 0, "expire"), 'unknown key; did you mean "expires"?'),
         ({"then": [{**GOOD, "zzz": 1}]}, ("then", 0, "zzz"), "unknown key"),
         ({"then": [{"sink": "broker"}]}, ("then", 0, "topic"), "missing"),
-        ({"then": [{**GOOD, "qos": 3}]}, ("then", 0, "qos"), "expected 0, 1 or 2"),
+        ({"then": [{**GOOD, "qos": 3}]}, ("then", 0, "qos"), "expected 0, 1 or 2, got the number 3"),
         ({"then": [{**GOOD, "home_assistant": {}}]}, ("then", 0, "home_assistant"), "not yet supported"),
         ({"then": [{**GOOD, "as": "senml+json"}]}, ("then", 0, "as"), "not yet supported"),
         (

@@ -6,7 +6,7 @@ so a list of texts with a bad regex in second place gives one error at ``when.su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Self, TypeVar
 
 import pydantic

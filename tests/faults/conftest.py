@@ -52,7 +52,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    with Dovecot() as dovecot, Mosquitto() as broker:
+    with Dovecot() as dovecot, Mosquitto(persistence=True) as broker:
         yield Scene(dovecot=dovecot, broker=broker, folder=tmp_path)
 
 

@@ -14,7 +14,7 @@ from tests.servers.scripted_imap import Peer, Script, ScriptedImap, fetched
 
 
 def settings(server: ScriptedImap, **changes: Any) -> settings_.Mailbox:
-    secure = {"tls": "implicit", "ca_file": server.ca_file} if server.host == "localhost" else {}
+    secure = {"tls": "implicit", "ca_file": server.ca_file} if server.tls else {}
     return watching.settings(server, **secure, **changes)
 
 

@@ -45,7 +45,7 @@ def libcoap() -> Iterator[Libcoap]:
 
 def mailbox(dovecot: Dovecot, **settings: Any) -> dict[str, Any]:
     return {
-        "host": "localhost",
+        "host": "127.0.0.1",
         "port": dovecot.tls_port,
         "ca_file": str(dovecot.ca_file),
         "user": "ada",

@@ -78,7 +78,7 @@ class Dovecot:
         """
         self.users = dict(users or {"ada": "secret", "bob": "hidden", "eve": "quiet"})
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dovecot-"))
-        self.host = "localhost"
+        self.host = "127.0.0.1"  # a bare system has no /etc/hosts that knows localhost
         self.port, self.tls_port, self.lmtp_port = free_ports(3)
         self.ca_file = self.folder / "ca.pem"
         self._capability = capability
@@ -179,14 +179,19 @@ class Dovecot:
             f"Date: Mon, 02 Nov 2026 10:00:00 +0000\r\n\r\n{text}\r\n"
         )
 
-    def fill(self, user: str, count: int, *, folder: str = "INBOX", mail: str | None = None) -> None:
-        """Puts many mails in place at once, by writing the Maildir that Dovecot then reads: for tests of size."""
+    def fill(
+        self, user: str, count: int, *, folder: str = "INBOX", mail: Callable[[int], str] | None = None
+    ) -> None:
+        """Puts many mails in place at once, by writing the Maildir that Dovecot then reads: for tests of size.
+
+        ``mail(number)`` is the text of each.
+        """
         below = "" if folder == "INBOX" else "." + folder.replace("/", ".")
         maildir = self.folder / "mail" / user / below
         for name in ("cur", "new", "tmp"):
             (maildir / name).mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            text = mail or self.sample()
+            text = mail(number) if mail else self.sample()
             (maildir / "new" / f"{1700000000 + number}.M{number:06}.test").write_text(text, newline="")
         if os.geteuid() == 0:
             owner = self._user()
@@ -200,7 +205,7 @@ class Dovecot:
 
     def _certify(self) -> None:
         authority = trustme.CA()
-        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate = authority.issue_cert("127.0.0.1")
         authority.cert_pem.write_to_path(str(self.ca_file))
         certificate.private_key_and_cert_chain_pem.write_to_path(str(self.folder / "server.pem"))
 

@@ -22,7 +22,7 @@ from tests import servers
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pki:
-    """A CA with a certificate for the broker (localhost) and one for the client."""
+    """A CA with a certificate for the broker (127.0.0.1) and one for the client."""
 
     ca_file: Path
     cert_file: Path
@@ -33,7 +33,7 @@ class Pki:
     @classmethod
     def make(cls, folder: Path) -> Self:
         ca = trustme.CA()
-        server, client = ca.issue_cert("localhost", "127.0.0.1"), ca.issue_cert("mailwire@test.example")
+        server, client = ca.issue_cert("127.0.0.1"), ca.issue_cert("mailwire@test.example")
         pki = cls(**{field.name: folder / f"{field.name}.pem" for field in dataclasses.fields(cls)})
         ca.cert_pem.write_to_path(pki.ca_file)
         for cert, cert_file, key_file in (
@@ -67,7 +67,7 @@ class Mosquitto:
 
     @property
     def url(self) -> str:
-        return f"mqtts://localhost:{self.port}" if self._tls else f"mqtt://127.0.0.1:{self.port}"
+        return f"mqtts://127.0.0.1:{self.port}" if self._tls else f"mqtt://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         folder = self._exit.enter_context(servers.folder())

@@ -137,16 +137,17 @@ def fetched(seq: int, uid: int, *, subject: str | None = None, text: str = "hell
 class ScriptedImap:
     """Listens on a free loopback port; ``heard`` is every line that came, of all connections."""
 
-    def __init__(self, *scripts: Script, tls: bool = False) -> None:
+    def __init__(self, *scripts: Script, tls: bool = False, certified_for: str = "127.0.0.1") -> None:
         self._scripts = scripts
-        self._tls = tls
+        self.tls = tls
+        self._certified_for = certified_for
         self._folder = tempfile.TemporaryDirectory(prefix="scripted-imap-") if tls else None
         self._context = self._certified() if tls else None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self._peers: list[Peer] = []
         self._closing = threading.Event()
-        self.host = "localhost" if tls else "127.0.0.1"
+        self.host = "127.0.0.1"
         self.port: int = self._listener.getsockname()[1]
         self.heard: list[str] = []
         self.connections = 0
@@ -158,7 +159,7 @@ class ScriptedImap:
         self.ca_file = pathlib.Path(self._folder.name) / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_file))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
+        authority.issue_cert(self._certified_for).configure_cert(context)
         return context
 
     def __enter__(self) -> Self:

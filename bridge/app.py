@@ -17,9 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from bridge import config, errors, events, outbox, plugins, rules, sinks, sources
+from bridge import backoff, config, errors, events, outbox, plugins, rules, sinks, sources
 from bridge.intake import Intake
-from bridge.outbox import retry
 from bridge.outbox.changes import ChangeSink
 from bridge.outbox.dispatcher import Dispatcher
 from bridge.outbox.store import Store
@@ -136,7 +135,7 @@ async def _again_and_again(work: Callable[[], object], name: str) -> None:
             log.exception("a mailbox failed in a way that it should not", mailbox=name)
             reason = type(error).__name__
         tries += 1
-        wait_s = retry.backoff_s(tries)
+        wait_s = backoff.wait_s(tries)
         log.warning("a mailbox is started again", mailbox=name, reason=reason, retry_s=round(wait_s, 1))
         await asyncio.sleep(wait_s)
 

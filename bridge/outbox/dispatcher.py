@@ -15,8 +15,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge import errors, events, outbox, sinks
-from bridge.outbox import retry
+from bridge import backoff, errors, events, outbox, sinks
 from bridge.outbox.lanes import Lanes
 from bridge.outbox.store import Store
 
@@ -189,7 +188,7 @@ class Dispatcher:
             why, first_s, longest_s = "refuses our credentials", _REFUSED_PAUSE_S, _LONGEST_REFUSED_PAUSE_S
         else:
             why, first_s, longest_s = "away", _FIRST_PAUSE_S, _LONGEST_PAUSE_S
-        self._pause_s = error.retry_after_s or retry.backoff_s(self._tries_away, longest_s=longest_s, first_s=first_s)
+        self._pause_s = error.retry_after_s or backoff.wait_s(self._tries_away, least_s=first_s, most_s=longest_s)
         log.warning(
             "a sink's deliveries wait", sink=self._name, why=why, reason=str(error), retry_s=round(self._pause_s, 1)
         )
@@ -197,7 +196,7 @@ class Dispatcher:
     def _again(self, queued: outbox.Queued, reason: str, *, code: str = "", after_s: float | None = None) -> None:
         """Its lane waits for the next try; the other lanes go on."""
         delivery = queued.delivery
-        wait_s = after_s if after_s is not None else retry.backoff_s(queued.attempts + 1)
+        wait_s = after_s if after_s is not None else backoff.wait_s(queued.attempts + 1)
         due = self._store.clock() + wait_s
         self._lanes.block(delivery.lane, due)
         log.info(

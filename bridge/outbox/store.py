@@ -17,9 +17,9 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 import structlog
 
-from bridge import errors, outbox
+from bridge import backoff, errors, outbox
 from bridge.mail import Place
-from bridge.outbox import database, queue, recording, retry, rows, settling
+from bridge.outbox import database, queue, recording, rows, settling
 from bridge.outbox.tables import attempts, meta
 from bridge.sources import Cursor
 
@@ -183,7 +183,7 @@ class Store:
                 return await self._in_thread(lambda: _transact(self._connection, operations))
             except sa.exc.OperationalError as error:
                 tries += 1
-                wait_s = retry.backoff_s(tries, longest_s=_LONGEST_WAIT_S)
+                wait_s = backoff.wait_s(tries, most_s=_LONGEST_WAIT_S)
                 log.error(
                     "the state cannot be written; nothing goes on", reason=str(error.orig), retry_s=round(wait_s, 1)
                 )

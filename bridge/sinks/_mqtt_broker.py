@@ -35,7 +35,7 @@ class Broker:
         address: _paho.Address,
         hello: _paho.Hello,
         may_fall_back: bool,
-        backoff: Callable[[int], float],
+        wait_s: Callable[[int], float],
         refused_s: float,
     ) -> None:
         self.up = asyncio.Event()
@@ -43,7 +43,7 @@ class Broker:
         self._address = address
         self._hello = hello  # what the next CONNECT says
         self._may_fall_back = may_fall_back
-        self._backoff = backoff
+        self._wait_s = wait_s
         self._refused_s = refused_s
         self._link: _paho.Link | None = None
         self._why = errors.Unavailable(f"{address}: not yet connected")
@@ -98,7 +98,7 @@ class Broker:
                 self._down(errors.Unavailable(f"{self._address}: {type(error).__name__}"))
             failures = 1 if _now() - self._up_since > STEADY_S else failures + 1
             refused = isinstance(self._why, errors.Refused)
-            await asyncio.sleep(self._refused_s if refused else self._backoff(failures))
+            await asyncio.sleep(self._refused_s if refused else self._wait_s(failures))
 
     async def _connect_and_serve(self) -> None:
         """Never returns: raises what the connection could not be made with, or was lost with."""

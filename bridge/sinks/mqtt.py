@@ -19,9 +19,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 import pydantic
 
-from bridge import errors, schema, sinks
+from bridge import backoff, errors, schema, sinks
 from bridge.delivery import Delivery, Receipt
-from bridge.sinks import _backoff, _dial, _mqtt_broker, _mqtt_packet, _mqtt_reasons, _paho, _url
+from bridge.sinks import _dial, _mqtt_broker, _mqtt_packet, _mqtt_reasons, _paho, _url
 
 DEPTH = 100  # in flight; measured: a window of 1,000 is slower
 SUSPICIOUS = 3  # connections lost with the same delivery in flight before it has to wait by itself
@@ -219,7 +219,7 @@ def _broker(settings: Settings, context: sinks.Context) -> _mqtt_broker.Broker:
             will=(state_topic, b"offline"),
         ),
         may_fall_back=settings.version == "auto",
-        backoff=lambda failures: _backoff.backoff_s(failures, min_s=settings.retry_min, max_s=settings.retry_max),
+        wait_s=lambda failures: backoff.wait_s(failures, least_s=settings.retry_min, most_s=settings.retry_max),
         refused_s=settings.retry_refused,
     )
 

@@ -179,9 +179,7 @@ class Dovecot:
             f"Date: Mon, 02 Nov 2026 10:00:00 +0000\r\n\r\n{text}\r\n"
         )
 
-    def fill(
-        self, user: str, count: int, *, folder: str = "INBOX", mail: Callable[[int], str] | None = None
-    ) -> None:
+    def fill(self, user: str, count: int, *, folder: str = "INBOX", mail: Callable[[int], str] | None = None) -> None:
         """Puts many mails in place at once, by writing the Maildir that Dovecot then reads: for tests of size.
 
         ``mail(number)`` is the text of each.

@@ -16,7 +16,6 @@ From the bottom up:
     folder.py     catching up behind the cursor, in pieces
     arrival.py    how far was I: first sight, cursor, UIDVALIDITY changed
     watcher.py    one folder's life, with reconnecting
-    backoff.py    how long to wait
     changes.py    seen, flag, copy, move, delete
     commands.py   the connection for those
     faults.py     where a bug of ours is, without the mail that it tripped over

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bridge import errors
+from bridge import backoff, errors
 from bridge.mail import Place
 from bridge.sources import Batch, FolderState, Memory, State, Wants
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import arrival, backoff, faults, session
+from bridge.sources.imap import arrival, faults, session
 from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import folder as folder_
 
@@ -111,7 +110,7 @@ class Watcher:
             return settings.retry_refused
         if isinstance(failure, errors.FolderMissing):
             return settings.retry_max
-        return backoff.wait_s(failures, least_s=settings.retry_min, most_s=settings.retry_max, chance=random.random())
+        return backoff.wait_s(failures, least_s=settings.retry_min, most_s=settings.retry_max)
 
     async def _watch(self) -> None:
         connection = await self._account.connect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.sources.imap import backoff
+from bridge import backoff
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from bridge import backoff, config, errors, events, outbox, plugins, rules, sinks, sources
+from bridge import backoff, config, errors, events, outbox, plugins, rules, sinks
 from bridge.intake import Intake
 from bridge.outbox.changes import ChangeSink
 from bridge.outbox.dispatcher import Dispatcher
@@ -52,7 +52,6 @@ async def run(settings: config.Settings, *, stop: asyncio.Event, onlookers: Sequ
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Bridge:
     intakes: Mapping[str, Intake]
-    sources: Mapping[str, sources.Source]
     dispatchers: Mapping[str, Dispatcher]
 
     async def run(self, store: Store, stop: asyncio.Event) -> None:
@@ -84,12 +83,11 @@ async def _assemble(
 ) -> _Bridge:
     ends = await _open_sinks(settings, stack)
     rule_set = _compile(settings)
-    watched: dict[str, sources.Source] = {}
     intakes: dict[str, Intake] = {}
     idle = imap.hub.Hub()
     for name, mailbox in settings.mailboxes.items():
         source = imap.ImapSource(name, mailbox, memory=store, wants=rule_set.wants, pool=pool, hub=idle)
-        watched[name] = await stack.enter_async_context(source)
+        await stack.enter_async_context(source)
         ends[outbox.CHANGES + name] = await stack.enter_async_context(ChangeSink(source))
         intakes[name] = Intake(
             source,
@@ -100,7 +98,7 @@ async def _assemble(
             one_folder=len(mailbox.folders) == 1,
         )
     dispatchers = {name: Dispatcher(name, end, store, onlooker=onlooker) for name, end in ends.items()}
-    return _Bridge(intakes=intakes, sources=watched, dispatchers=dispatchers)
+    return _Bridge(intakes=intakes, dispatchers=dispatchers)
 
 
 async def _open_sinks(settings: config.Settings, stack: contextlib.AsyncExitStack) -> dict[str, sinks.Sink]:
@@ -122,12 +120,12 @@ def _moments(settings: config.Settings) -> Callable[[], rules.Moment]:
     return lambda: rules.Moment(now=time.time(), zone=zone, bridge=name)
 
 
-async def _again_and_again(work: Callable[[], object], name: str) -> None:
+async def _again_and_again(work: Callable[[], Awaitable[None]], name: str) -> None:
     """A mailbox whose intake fails in a way that it should not is started again; the others never notice."""
     tries = 0
     while True:
         try:
-            await work()  # type: ignore[misc]
+            await work()
             return
         except errors.MailwireError as error:
             reason = str(error)
@@ -142,7 +140,10 @@ async def _again_and_again(work: Callable[[], object], name: str) -> None:
 
 async def _purge_for_ever(store: Store) -> None:
     while True:
-        await store.purge(keep_s=_KEEP_S)
+        try:
+            await store.purge(keep_s=_KEEP_S)
+        except errors.StoreError as error:
+            log.warning("what ended long ago could not be forgotten", reason=str(error))
         await asyncio.sleep(_PURGE_EVERY_S)
 
 

@@ -23,6 +23,11 @@ def delivery_id(*identity: object) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def lane(mailbox: str, folder: str, sink: str, target: str) -> str:
+    """The name of what order is kept in: the deliveries of one folder to one target of one sink."""
+    return delivery_id(mailbox, folder, sink, target)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """One message for one target, rendered: nothing of the rule or the mail is needed to send it.
@@ -51,7 +56,7 @@ class Delivery:
     @property
     def lane(self) -> str:
         """Order is kept per (folder, sink, target): deliveries of one lane go one after the other."""
-        return delivery_id(self.mailbox, self.folder, self.sink, self.target)
+        return lane(self.mailbox, self.folder, self.sink, self.target)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

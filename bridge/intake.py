@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
 
-from bridge import events, outbox, rules, sources
-from bridge.mail import Mail
+from bridge import backoff, errors, events, outbox, rules, sources
+from bridge.mail import Mail, Place
 
 log = structlog.get_logger()
-_TURN_MAILS = 20  # evaluated before the event loop gets its turn
+_TURN_S = 0.01  # of evaluating, before the event loop gets its turn
 
 
 class Recorder(Protocol):
     """What the intake asks of the store."""
 
-    async def handled(self, position: sources.Cursor, fingerprints: Sequence[str]) -> list[bool]: ...
+    async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]: ...
 
     async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> None: ...
 
@@ -51,37 +52,56 @@ class Intake:
     async def run(self) -> None:
         """Until the source ends."""
         async for batch in self._source.batches():
-            await self.handle(batch)
+            await self._until_recorded(batch)
+
+    async def _until_recorded(self, batch: sources.Batch) -> None:
+        """The same batch until its commit: the next one's cursor would pass its mails."""
+        tries = 0
+        while True:
+            try:
+                await self.handle(batch)
+                return
+            except errors.StoreError:
+                raise  # the state is closed: the batch will be seen again
+            except Exception as error:  # noqa: BLE001 -- whatever it was, the next batch must not pass this one
+                tries += 1
+                wait_s = backoff.wait_s(tries)
+                where = {"mailbox": batch.cursor.mailbox, "folder": batch.cursor.folder, "uid": batch.cursor.uid}
+                log.error("a batch could not be recorded", **where, reason=_told(error), retry_s=round(wait_s, 1))
+                await asyncio.sleep(wait_s)
 
     async def handle(self, batch: sources.Batch) -> None:
         """Evaluates and records one batch."""
         known = await self._known(batch)
         entries = [_lost(one) for one in batch.lost]
         evaluated: list[tuple[Mail, Sequence[rules.Verdict]]] = []
-        for index, mail in enumerate(batch.mails):
-            entry, verdicts = self._evaluate(mail, known=known[index])
+        turn = time.monotonic()
+        for mail, is_known in zip(batch.mails, known, strict=True):
+            entry, verdicts = self._evaluate(mail, known=is_known)
             entries.append(entry)
             evaluated.append((mail, verdicts))
-            if index % _TURN_MAILS == _TURN_MAILS - 1:
+            if time.monotonic() - turn > _TURN_S:
                 await asyncio.sleep(0)
+                turn = time.monotonic()
         await self._store.record(batch.cursor, entries)
         self._tell(batch, evaluated)
 
     async def _known(self, batch: sources.Batch) -> list[bool]:
         if not batch.mails or (self._one_folder and not batch.renewed):
             return [False] * len(batch.mails)
-        return await self._store.handled(batch.cursor, [_fingerprint(mail) for mail in batch.mails])
+        return await self._store.handled([(mail.place, mail.fingerprint) for mail in batch.mails])
 
     def _evaluate(self, mail: Mail, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
         if known:
-            return outbox.Entry(place=mail.place, fingerprint=_fingerprint(mail)), ()
+            return outbox.Entry(place=mail.place, fingerprint=mail.fingerprint), ()
         try:
             verdicts = self._rule_set().evaluate(mail, self._moment())
             return _entry(mail, verdicts), verdicts
-        except Exception as error:  # any bytes at all must leave the bridge running
-            reason = f"cannot be evaluated: {type(error).__name__}: {error}"
-            log.exception("a mail is dead", mailbox=mail.place.mailbox, folder=mail.place.folder, uid=mail.place.uid)
-            return outbox.Entry(place=mail.place, dead=reason), ()
+        except Exception as error:  # noqa: BLE001 -- any bytes at all must leave the bridge running
+            reason = f"cannot be evaluated: {_told(error)}"
+            place = mail.place
+            log.error("a mail is dead", mailbox=place.mailbox, folder=place.folder, uid=place.uid, reason=reason)
+            return outbox.Entry(place=place, dead=reason), ()
 
     def _tell(self, batch: sources.Batch, evaluated: Sequence[tuple[Mail, Sequence[rules.Verdict]]]) -> None:
         took_s = None if batch.pushed is None else time.monotonic() - batch.pushed
@@ -101,7 +121,7 @@ def _entry(mail: Mail, verdicts: Sequence[rules.Verdict]) -> outbox.Entry:
     matched = [verdict for verdict in verdicts if verdict.matched]
     return outbox.Entry(
         place=mail.place,
-        fingerprint=_fingerprint(mail),
+        fingerprint=mail.fingerprint,
         deliveries=tuple(delivery for verdict in matched for delivery in verdict.deliveries),
         plans=tuple(
             outbox.Plan(rule=verdict.rule, after=verdict.after, failed=verdict.failed)
@@ -115,9 +135,10 @@ def _lost(lost: sources.Lost) -> outbox.Entry:
     return outbox.Entry(place=lost.place, dead=lost.reason)
 
 
-def _fingerprint(mail: Mail) -> str:
-    """A size alone recognises nothing: a mail without Message-ID and Date is never taken for another."""
-    return mail.fingerprint if mail.message_id or mail.headers.first("Date") else ""
+def _told(error: Exception) -> str:
+    """What an unexpected error says, and where it arose; not its message, which may quote the mail."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return f"{type(error).__name__}" + "".join(f" at {frame.filename}:{frame.lineno}" for frame in last)
 
 
 def _log_verdict(mail: Mail, verdict: rules.Verdict) -> None:

@@ -25,17 +25,23 @@ class Clock:
 
     def __init__(self) -> None:
         self._ahead_s = 0.0
+        self._wall_s = 0.0
         self._loop = asyncio.get_running_loop()
         self._monotonic = self._loop.time
         self._loop.time = self._loop_time  # type: ignore[method-assign]
 
     def __call__(self) -> float:
         """POSIX seconds."""
-        return time.time() + self._ahead_s
+        return time.time() + self._ahead_s + self._wall_s
 
     def advance(self, seconds: float) -> None:
         """It is that much later: every timer that is over by then fires now."""
         self._ahead_s += seconds
+        self._loop.call_soon(lambda: None)
+
+    def set(self, seconds: float) -> None:
+        """The wall clock is that much ahead of what it is; the loop's, which cannot go back, goes on."""
+        self._wall_s = seconds - self._ahead_s
         self._loop.call_soon(lambda: None)
 
     def _loop_time(self) -> float:

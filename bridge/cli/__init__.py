@@ -106,9 +106,12 @@ def _run() -> int:
             click.echo(_coloured(fault), err=True, color=color)
         return 2
     except errors.MailwireError as error:
-        message = " ".join(str(error).split())
-        click.echo(f"{click.style('mailwire:', fg='red')} {message}", err=True, color=color)
-        return 1
+        return _failed(error, color=color)
+    except BaseExceptionGroup as several:  # out of a TaskGroup
+        ours, others = several.split(errors.MailwireError)
+        if ours is None or others is not None:
+            raise
+        return _failed(_first(ours), color=color)
     except click.ClickException as error:
         error.show()
         return 2 if isinstance(error, (click.UsageError, click.FileError)) else error.exit_code
@@ -119,6 +122,19 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _failed(error: BaseException, *, color: bool | None) -> int:
+    message = " ".join(str(error).split())
+    click.echo(f"{click.style('mailwire:', fg='red')} {message}", err=True, color=color)
+    return 1
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _coloured(fault: errors.Fault) -> str:

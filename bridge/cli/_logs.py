@@ -44,5 +44,7 @@ def configure(level: str, *, stream: TextIO | None = None) -> None:
 
 def _rendered(out: TextIO) -> list[structlog.typing.Processor]:
     if out.isatty():
-        return [structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)]
+        # A plain traceback: a rich one shows local variables, and these may hold a mail.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0, exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bridge import config, outbox
+from bridge import config, errors, outbox
 from bridge.cli import config_option
 from bridge.outbox import database, queue
 
@@ -76,6 +76,7 @@ def retry(*, ids: tuple[str, ...], sink: str | None, everything: bool, config_pa
     which = _asked(ids, sink, everything)
     with _open(config_path) as connection:
         count = queue.retry(connection, which, now=time.time())
+    _found(count, ids)
     click.echo(f"{count} {_noun(count)} will be tried again")
 
 
@@ -86,6 +87,7 @@ def drop(*, ids: tuple[str, ...], sink: str | None, everything: bool, config_pat
     which = _asked(ids, sink, everything)
     with _open(config_path) as connection:
         count = queue.drop(connection, which, now=time.time())
+    _found(count, ids)
     click.echo(f"{count} {_noun(count)} dropped")
 
 
@@ -93,6 +95,11 @@ def _asked(ids: tuple[str, ...], sink: str | None, everything: bool) -> queue.Se
     if not (ids or sink or everything):
         raise click.UsageError("say which: one or more IDs (see `mailwire outbox list`), --sink NAME, or --all")
     return queue.Selection(ids=ids, sink=sink, everything=everything)
+
+
+def _found(count: int, ids: tuple[str, ...]) -> None:
+    if ids and not count:
+        raise errors.MailwireError(f"no delivery that waits or is dead has the id {' or '.join(ids)}")
 
 
 @contextlib.contextmanager

@@ -170,6 +170,13 @@ class Mail:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Recognises this mail when its UID cannot: a hash of Message-ID, size and Date header."""
-        identity = f"{self.message_id}\x1f{self.size}\x1f{self.headers.first('Date')}"
-        return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+        """Recognises this mail when its UID cannot: a hash of Message-ID, size and Date header, or, where there is
+        neither Message-ID nor Date, of the whole header, size and INTERNALDATE, which copies keep (RFC 9051, section
+        6.4.7).
+        """
+        date = self.headers.first("Date")
+        if self.message_id or date:
+            identity = f"{self.message_id}\x1f{self.size}\x1f{date}".encode("utf-8", "surrogatepass")
+        else:
+            identity = b"%b\x1f%d\x1f%d" % (self.head, self.size, self.received.timestamp())
+        return hashlib.blake2b(identity, digest_size=12).hexdigest()

@@ -15,17 +15,20 @@ crash. A delivery's id is UNIQUE: recording a mail a second time adds nothing.
 of its deliveries.
 
 **Order** is kept per lane (folder, sink, target): a lane's second delivery waits while its first is being retried;
-other lanes go on. A delayed delivery takes its place in its lane when it is due, and blocks nobody before.
+other lanes go on. (What a pipelined sink had taken before it refused the first, as MQTT's quota may have it, is not
+taken back.) A delayed delivery takes its place in its lane when it is due, and blocks nobody before.
 
 **Resets.** A reset is recorded ``held`` beside its main. The acknowledgement of the main makes it pending, due
 ``reset_after`` later, and drops the earlier resets of the same rule, sink and target that are still waiting (a firing
-restarts them). It never expires. A main that ends dead, expired or dropped takes its reset with it, and leaves an
-earlier one alone.
+restarts them). It never expires. A main that ends without having been sent takes its reset with it, and leaves an
+earlier one alone; one that ends after a try whose answer was lost may have arrived, so its reset follows. A dead main
+that is retried by hand gets its reset back.
 
 **Mail changes** are deliveries to the sink ``@<mailbox>``: one row a change, ``held`` until all of the mail's
 deliveries (resets apart) have ended. Then each rule's ``after`` counts if all its deliveries were acknowledged, its
 ``failed`` if one is dead or expired; flags go first, then copies, then the first rule's move or delete; the rest of
-its moves and deletes falls away. A mail without deliveries gets its changes at once.
+its moves and deletes falls away. A mail leaves its folder only when its other changes are made: if one is dead, it
+stays. A mail without deliveries gets its changes at once.
 
 **Settle.** ``settle(outcomes)`` writes what became of deliveries, and all that follows from it, in one transaction.
 What was sent and not settled is sent again after a crash, with the same id.
@@ -37,7 +40,7 @@ to one bridge: a second one that opens it gets ``errors.StoreInUse``.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from bridge.delivery import Delivery
@@ -78,6 +81,7 @@ class Outcome:
     code: str = ""
     reason: str = ""
     due: float = 0.0
+    maybe_sent: bool = False  # it ended unacknowledged, but an earlier try may have reached the far end
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,3 +112,11 @@ class News:
 
     deadline: float | None = None  # the first moment at which something of it expires or is given up
     foreign: bool = False  # somebody else changed the outbox: all that was read of it may be wrong
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """What a settlement set in motion."""
+
+    news: Mapping[str, News]  # sink → what is new to it
+    dropped: frozenset[str]  # deliveries that must no longer be sent

@@ -20,17 +20,32 @@ import sqlalchemy as sa
 from bridge import errors
 from bridge.outbox import tables
 
-_BUSY_TIMEOUT_S = 30.0
+_BUSY_TIMEOUT_S = 5.0  # how long one try waits for another writer
 _revision = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
 
 Connection = sa.Connection
+# What SQLite says of a database that cannot be written for now: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+_PASSING = frozenset({5, 6, 8, 10, 13, 14})
+
+
+def may_pass(error: sa.exc.OperationalError) -> bool:
+    """Whether trying again later makes sense; where the database does not say, it does."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _PASSING
 
 
 @contextlib.contextmanager
 def transaction(url: str) -> Iterator[Connection]:
-    """One transaction, beside whoever else uses the database."""
-    engine = connect(url)
+    """One transaction on a state that exists, beside the bridge that may be using it.
+
+    Raises:
+        errors.StoreError: there is no state yet, or it is of another version.
+    """
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        raise errors.StoreError(f"there is no state {_shown(url)} yet: `mailwire run` makes it")
+    engine = connect(url, migrate=False)
     try:
         with engine.begin() as connection:
             yield connection
@@ -38,8 +53,8 @@ def transaction(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def connect(url: str) -> sa.Engine:
-    """An engine on a database whose schema is current.
+def connect(url: str, *, migrate: bool = True) -> sa.Engine:
+    """An engine on a database whose schema is current; ``migrate`` says whether it may be made so.
 
     Raises:
         errors.StoreError: it cannot be opened, is no Mailwire state, or comes from a newer Mailwire.
@@ -48,6 +63,10 @@ def connect(url: str) -> sa.Engine:
         engine = _engine(url)
         with engine.connect() as connection:
             found = _revision_of(connection)
+        if found != tables.REVISION and not migrate:
+            raise errors.StoreError(
+                f"the state {_shown(url)} is of another version: `mailwire run` brings it up to date"
+            )
         if found is None:
             _create(engine)
         elif found != tables.REVISION:

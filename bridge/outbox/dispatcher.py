@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import math
 from collections.abc import Callable
 
 import structlog
@@ -27,6 +29,9 @@ _LONGEST_PAUSE_S = 60.0
 _REFUSED_PAUSE_S = 60.0  # the same after refused credentials
 _LONGEST_REFUSED_PAUSE_S = 900.0
 _SWEEP_EVERY_S = 1.0  # at the most
+_LEAST_WAIT_S = 1.0  # before another try, whatever the far end asked for
+_LONGEST_SLEEP_S = 15.0  # how late a clock that was set forward is noticed
+_REASON_CHARS = 1_000
 
 
 class Dispatcher:
@@ -51,12 +56,12 @@ class Dispatcher:
         self._tries_away = 0
         self._pause_s = 0.0
         self._draining = False
+        self._lanes_changed = True  # which lanes wait for another try is read from the store
+        self._delivered_since_refusal = False
         store.on_news(name, self._on_news)
 
     async def run(self) -> None:
         """For ever. Cancelled, it takes no more; what was acknowledged and not settled by then will be sent again."""
-        for lane, until in (await self._store.waiting_lanes(self._name)).items():
-            self._lanes.block(lane, until)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._settle_for_ever(), name=f"{self._name}: settle")
             group.create_task(self._sweep_for_ever(), name=f"{self._name}: sweep")
@@ -77,8 +82,8 @@ class Dispatcher:
         self._caught_up = False
         if news.foreign:
             self._lanes.forget_waiting()
-            self._lanes.unblock(float("inf"))
             self._position = 0
+            self._lanes_changed = True
             self._poked.set()
         if news.deadline is not None and (self._deadline is None or news.deadline < self._deadline):
             self._deadline = news.deadline
@@ -88,9 +93,15 @@ class Dispatcher:
     def _look_back(self) -> None:
         """Starts reading anew if something behind the position has become due."""
         now = self._store.clock()
-        if self._lanes.unblock(now) or (self._next_due is not None and self._next_due <= now):
+        due = self._next_due is not None and self._next_due <= now
+        if self._lanes.unblock(now) or due or now < self._horizon:  # the last: the clock was set back
             self._position = 0
             self._caught_up = False
+
+    async def _read_lanes(self) -> None:
+        if self._lanes_changed:
+            self._lanes_changed = False
+            self._lanes.block_only(await self._store.waiting_lanes(self._name))
 
     async def _read(self) -> None:
         if self._caught_up or self._lanes.waiting >= _PAGE or self._draining:
@@ -114,6 +125,7 @@ class Dispatcher:
         while True:
             await self._until_ready()
             self._news.clear()
+            await self._read_lanes()
             self._look_back()
             await self._read()
             started = self._start_some()
@@ -160,11 +172,18 @@ class Dispatcher:
         delivery = queued.delivery
         now = self._store.clock()
         if delivery.expires is not None and delivery.expires <= now:
-            self._end(queued, "expired", reason="expired before it could be sent")
+            self._end(queued, "expired", reason="expired before it could be sent", maybe_sent=queued.attempts > 0)
             return
         remaining_s = None if delivery.expires is None else delivery.expires - now
         try:
             receipt = await self._sink.send(delivery, expires_in_s=remaining_s)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the bridge stops
+            self._again(queued, "the sink gave it up")
+        except errors.Refused as error:
+            self._refused(queued, error)
         except errors.Unavailable as error:
             self._sink_is_away(queued, error)
         except errors.Permanent as error:
@@ -176,7 +195,16 @@ class Dispatcher:
             self._again(queued, f"{type(error).__name__}: {error}")
         else:
             self._tries_away = 0
+            self._delivered_since_refusal = True
             self._end(queued, "delivered", code=receipt.code)
+
+    def _refused(self, queued: outbox.Queued, error: errors.Refused) -> None:
+        """A sink that takes others is not away: perhaps this one target has rights of its own."""
+        if self._delivered_since_refusal and not self._pause_s:
+            self._delivered_since_refusal = False
+            self._again(queued, str(error), code=error.code, after_s=_REFUSED_PAUSE_S)
+        else:
+            self._sink_is_away(queued, error)
 
     def _sink_is_away(self, queued: outbox.Queued, error: errors.Unavailable) -> None:
         """Nothing more is handed to it; what came back unacknowledged stays pending and is read again, in order."""
@@ -196,25 +224,37 @@ class Dispatcher:
     def _again(self, queued: outbox.Queued, reason: str, *, code: str = "", after_s: float | None = None) -> None:
         """Its lane waits for the next try; the other lanes go on."""
         delivery = queued.delivery
-        wait_s = after_s if after_s is not None else backoff.wait_s(queued.attempts + 1)
+        wait_s = backoff.wait_s(queued.attempts + 1) if after_s is None else max(after_s, _LEAST_WAIT_S)
         due = self._store.clock() + wait_s
-        self._lanes.block(delivery.lane, due)
+        self._lanes.block(delivery.lane, math.inf)  # until this is settled; then until it is due
         log.info(
             "a delivery will be tried again", sink=self._name, target=delivery.target, delivery=delivery.id,
             reason=reason, retry_s=round(wait_s, 1),
         )  # fmt: skip
         self._put(queued, outbox.Outcome(delivery_id=delivery.id, state="pending", code=code, reason=reason, due=due))
 
-    def _end(self, queued: outbox.Queued, state: outbox.State, *, code: str = "", reason: str = "") -> None:
+    def _end(
+        self,
+        queued: outbox.Queued,
+        state: outbox.State,
+        *,
+        code: str = "",
+        reason: str = "",
+        maybe_sent: bool = False,
+    ) -> None:
         if state != "delivered":
             log.warning(
                 "a delivery was not made", state=state, sink=self._name, target=queued.delivery.target,
                 rule=queued.delivery.rule, delivery=queued.delivery.id, reason=reason,
             )  # fmt: skip
-        self._put(queued, outbox.Outcome(delivery_id=queued.delivery.id, state=state, code=code, reason=reason))
+        outcome = outbox.Outcome(
+            delivery_id=queued.delivery.id, state=state, code=code, reason=reason, maybe_sent=maybe_sent
+        )
+        self._put(queued, outcome)
 
     def _put(self, queued: outbox.Queued, outcome: outbox.Outcome) -> None:
-        self._outcomes.put_nowait((queued, outcome, self._store.clock()))
+        told = dataclasses.replace(outcome, code=_shown(outcome.code), reason=_shown(outcome.reason))
+        self._outcomes.put_nowait((queued, told, self._store.clock()))
 
     # Settling.
 
@@ -223,13 +263,36 @@ class Dispatcher:
             batch = [await self._outcomes.get()]
             while not self._outcomes.empty() and len(batch) < _SETTLE_MOST:
                 batch.append(self._outcomes.get_nowait())
-            settled = await self._store.settle([outcome for _, outcome, _ in batch])
+            settled = await self._settle([outcome for _, outcome, _ in batch])
             for queued, outcome, at in batch:
-                self._lanes.landed(queued, dropped=settled.dropped)
+                self._land(queued, outcome, settled.dropped)
                 self._outcomes.task_done()
                 if outcome.state != "pending":
                     self._report(queued, outcome, at)
             self._news.set()
+
+    def _land(self, queued: outbox.Queued, outcome: outbox.Outcome, dropped: frozenset[str]) -> None:
+        self._lanes.landed(queued, dropped=dropped)
+        if outcome.state == "pending":
+            self._lanes.block(queued.delivery.lane, outcome.due)
+        elif self._lanes.open(queued.delivery.lane):  # it ended while its lane waited for its next try
+            self._position, self._caught_up = 0, False
+
+    async def _settle(self, outcomes: list[outbox.Outcome]) -> outbox.Settled:
+        """Never fails for one outcome: what cannot be written down is dead, and its neighbours are settled."""
+        try:
+            return await self._store.settle(outcomes)
+        except errors.StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- one bad outcome must not stop the sink
+            log.error("outcomes could not be settled", sink=self._name, reason=type(error).__name__)
+            if len(outcomes) == 1:
+                reason = f"what became of it could not be written down: {type(error).__name__}"
+                return await self._store.settle(
+                    [dataclasses.replace(outcomes[0], state="dead", code="", reason=reason)]
+                )
+        each = [await self._settle([outcome]) for outcome in outcomes]
+        return outbox.Settled(news={}, dropped=frozenset[str]().union(*(one.dropped for one in each)))
 
     def _report(self, queued: outbox.Queued, outcome: outbox.Outcome, at: float) -> None:
         started = max(queued.delivery.created, queued.due)
@@ -247,10 +310,13 @@ class Dispatcher:
     async def _wait(self) -> None:
         """Until there is news, a lane may be tried again, or a delayed delivery is due."""
         times = [time for time in (self._lanes.next_unblock, self._next_due) if time is not None]
-        timeout_s = max(0.0, min(times) - self._store.clock()) if times else None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(self._until_s(min(times, default=None))):
                 await self._news.wait()
+
+    def _until_s(self, moment: float | None) -> float | None:
+        """Seconds until then, of which not too many are slept at once: the clock may be set, the machine suspended."""
+        return None if moment is None else min(max(0.0, moment - self._store.clock()), _LONGEST_SLEEP_S)
 
     async def _sweep_for_ever(self) -> None:
         """Ends what expires or is given up while it waits, so that nobody waits for a sink that is away."""
@@ -258,9 +324,8 @@ class Dispatcher:
             self._sweep_soon.clear()
             known = self._deadline = await self._store.next_deadline(self._name)
             if known is None or known > self._store.clock():
-                timeout_s = None if known is None else max(0.0, known - self._store.clock())
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(timeout_s):
+                    async with asyncio.timeout(self._until_s(known)):
                         await self._sweep_soon.wait()
             for queued in await self._store.overdue(self._name):
                 if self._lanes.fly(queued):
@@ -268,10 +333,14 @@ class Dispatcher:
             await asyncio.sleep(_SWEEP_EVERY_S)
 
     def _give_up(self, queued: outbox.Queued) -> None:
-        expires = queued.delivery.expires
+        expires, tried = queued.delivery.expires, queued.attempts > 0
         if expires is not None and expires <= self._store.clock():
-            self._end(queued, "expired", reason=queued.reason or "expired while it waited")
+            self._end(queued, "expired", reason=queued.reason or "expired while it waited", maybe_sent=tried)
         else:
-            self._end(
-                queued, "dead", reason=f"given up after its retry_for; last: {queued.reason or 'the sink was away'}"
-            )
+            reason = f"given up after its retry_for; last: {queued.reason or 'the sink was away'}"
+            self._end(queued, "dead", reason=reason, maybe_sent=tried)
+
+
+def _shown(text: str) -> str:
+    """What a far end said, as far as it can be stored."""
+    return text.encode("utf-8", "replace").decode("utf-8")[:_REASON_CHARS]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable, Collection, Iterator
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from bridge import outbox
 
@@ -74,10 +75,23 @@ class Lanes:
         self._consider(key, lane)
 
     def block(self, key: str, until: float) -> None:
-        """The lane's head is tried again then; what waits behind it is forgotten, to be read again in order."""
+        """The lane's head is tried again then (``inf``: when that is known); what waits behind it is forgotten, to be
+        read again in order.
+        """
         self._blocked[key] = until
         self._forget(lambda _: True, keys=[key])
         self._open.pop(key, None)
+
+    def block_only(self, lanes: Mapping[str, float]) -> None:
+        """Exactly these lanes wait for another try, and those whose last try is being settled."""
+        self._blocked = {key: until for key, until in self._blocked.items() if until == math.inf}
+        for key, until in lanes.items():
+            if key not in self._blocked:
+                self.block(key, until)
+
+    def open(self, key: str) -> bool:
+        """The lane waits for nothing any more; whether it did."""
+        return self._blocked.pop(key, None) is not None
 
     def unblock(self, now: float) -> bool:
         """Whether some lane's time has come."""
@@ -88,7 +102,7 @@ class Lanes:
 
     @property
     def next_unblock(self) -> float | None:
-        return min(self._blocked.values(), default=None)
+        return min((until for until in self._blocked.values() if until < math.inf), default=None)
 
     def forget_waiting(self) -> None:
         """Everything that was not sent yet will be read again."""

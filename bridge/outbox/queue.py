@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge import outbox
+from bridge.delivery import lane
 from bridge.outbox import rows, settling
 from bridge.outbox.tables import deliveries
 
@@ -28,11 +29,14 @@ def due(connection: sa.Connection, sink: str, *, now: float, after: int, limit: 
 
 def waiting_lanes(connection: sa.Connection, sink: str, *, now: float) -> dict[str, float]:
     """Lane → when its head is tried again: what the dispatcher has to know when it starts."""
-    query = rows.SELECT.where(
-        deliveries.c.sink == sink, deliveries.c.state == "pending", deliveries.c.attempts > 0, deliveries.c.due > now
+    where = (deliveries.c.mailbox, deliveries.c.folder, deliveries.c.sink, deliveries.c.target)
+    query = (
+        sa.select(*where, sa.func.max(deliveries.c.due))
+        .where(deliveries.c.sink == sink, deliveries.c.state == "pending")
+        .where(deliveries.c.attempts > 0, deliveries.c.due > now)
+        .group_by(*where)
     )
-    queued = [rows.to_queued(row) for row in connection.execute(query)]
-    return {one.delivery.lane: one.due for one in queued}
+    return {lane(*identity): due for *identity, due in connection.execute(query)}
 
 
 def next_due(connection: sa.Connection, sink: str, *, now: float) -> float | None:
@@ -104,6 +108,13 @@ def retry(connection: sa.Connection, which: Selection, *, now: float) -> int:
         .where(which.where(), deliveries.c.state == "pending", deliveries.c.attempts > 0)
         .values(due=0.0)
     )
+    ids = sa.select(deliveries.c.id).where(which.where(), deliveries.c.state == "dead")
+    resets = (
+        sa.update(deliveries)
+        .where(deliveries.c.follows.in_(ids), deliveries.c.reason == settling.NEVER_SENT)
+        .values(state="held", reason="", ended=None)
+    )
+    connection.execute(resets)
     return connection.execute(dead).rowcount + connection.execute(waiting).rowcount
 
 

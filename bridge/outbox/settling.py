@@ -4,7 +4,6 @@ mail.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,27 +17,24 @@ from bridge.rules import Change
 
 MailKey = tuple[int, int, int]  # folder id, uidvalidity, uid
 _ORDER = {"seen": 0, "flag": 0, "copy": 1, "move": 2, "delete": 2}
+_LEAVING = frozenset({"move", "delete"})
+NEVER_SENT = "what it resets was never sent"
+_STAYS = "an earlier change of this mail was not made"
 _IN_CHUNK = 400  # members of one IN list: SQLite's limit of variables is far, statements stay small
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Settled:
-    """What a settlement set in motion."""
-
-    news: Mapping[str, outbox.News]  # sink → what is new to it
-    dropped: frozenset[str]  # deliveries that must no longer be sent
-
-
-def settle(connection: sa.Connection, outcomes: Sequence[outbox.Outcome], *, now: float) -> Settled:
+def settle(connection: sa.Connection, outcomes: Sequence[outbox.Outcome], *, now: float) -> outbox.Settled:
     """One transaction's worth: outcomes of deliveries that are no longer pending are ignored."""
     _write(connection, outcomes, now)
     ended = [outcome for outcome in outcomes if outcome.state in outbox.ENDED]
-    delivered = [outcome.delivery_id for outcome in ended if outcome.state == "delivered"]
-    sinks, dropped = _arm_resets(connection, delivered, now)
-    dropped |= _drop_resets(connection, [o.delivery_id for o in ended if o.state != "delivered"], now)
+    sent = [outcome.delivery_id for outcome in ended if outcome.state == "delivered" or outcome.maybe_sent]
+    sinks, dropped = _arm_resets(connection, sent, now)
+    unsent = {outcome.delivery_id for outcome in ended} - set(sent)
+    dropped |= _drop_resets(connection, sorted(unsent), now)
+    sinks |= _arm_departures(connection, [outcome.delivery_id for outcome in ended], now)
     changes = finish_mails(connection, _mails_of(connection, [o.delivery_id for o in ended]), now=now)
     news = {**dict.fromkeys(sinks, outbox.News()), **rows.news(changes)}
-    return Settled(news=news, dropped=frozenset(dropped))
+    return outbox.Settled(news=news, dropped=frozenset(dropped))
 
 
 def _write(connection: sa.Connection, outcomes: Sequence[outbox.Outcome], now: float) -> None:
@@ -118,7 +114,7 @@ def _arm_resets(connection: sa.Connection, delivered: Sequence[str], now: float)
 def _drop_resets(connection: sa.Connection, failed: Sequence[str], now: float) -> set[str]:
     dropped: set[str] = set()
     for reset in _resets(connection, failed):
-        dropped |= _drop(connection, deliveries.c.seq == reset.seq, "what it resets was never sent", now)
+        dropped |= _drop(connection, deliveries.c.seq == reset.seq, NEVER_SENT, now, keep=True)
     return dropped
 
 
@@ -131,9 +127,39 @@ def _resets(connection: sa.Connection, mains: Sequence[str]) -> list[Any]:
     return found
 
 
-def _drop(connection: sa.Connection, which: sa.ColumnElement[bool], reason: str, now: float) -> set[str]:
-    statement = sa.update(deliveries).where(which).values(state="dropped", reason=reason, ended=now, payload=b"")
+def _drop(
+    connection: sa.Connection, which: sa.ColumnElement[bool], reason: str, now: float, *, keep: bool = False
+) -> set[str]:
+    """``keep`` leaves the payload: the main may be retried by hand, and its reset comes back with it."""
+    values: dict[str, Any] = {"state": "dropped", "reason": reason, "ended": now} | ({} if keep else {"payload": b""})
+    statement = sa.update(deliveries).where(which).values(values)
     return set(connection.execute(statement.returning(deliveries.c.id)).scalars())
+
+
+def _arm_departures(connection: sa.Connection, ids: Sequence[str], now: float) -> set[str]:
+    """A mail goes away only when all that had to be done to it before is done; else it stays where it is."""
+    of_mail = (deliveries.c.folder_id, deliveries.c.uidvalidity, deliveries.c.uid)
+    is_change = deliveries.c.sink.like(outbox.CHANGES + "%")
+    changes: dict[MailKey, list[Any]] = {}
+    for some in chunks(ids):
+        mine = sa.select(*of_mail).where(deliveries.c.id.in_(some), is_change)
+        query = sa.select(*of_mail, deliveries.c.id, deliveries.c.sink, deliveries.c.state)
+        for row in connection.execute(query.where(sa.tuple_(*of_mail).in_(mine), is_change)):
+            changes.setdefault((row.folder_id, row.uidvalidity, row.uid), []).append(row)
+    return set().union(*(_arm_departure(connection, one, now) for one in changes.values()))
+
+
+def _arm_departure(connection: sa.Connection, changes: Sequence[Any], now: float) -> set[str]:
+    waiting = [change for change in changes if change.state == "held"]
+    before = {change.state for change in changes if change.state != "held"}
+    if not waiting or "pending" in before:
+        return set()
+    which = deliveries.c.id.in_([change.id for change in waiting])
+    if before - {"delivered"}:
+        _drop(connection, which, _STAYS, now)
+        return set()
+    connection.execute(sa.update(deliveries).where(which).values(state="pending"))
+    return {change.sink for change in waiting}
 
 
 def _mails_of(connection: sa.Connection, ids: Sequence[str]) -> list[MailKey]:
@@ -169,7 +195,10 @@ def finish_mails(connection: sa.Connection, keys: Sequence[MailKey], *, now: flo
                 continue
             place = Place(mailbox=row.mailbox, folder=row.folder, uidvalidity=row.uidvalidity, uid=row.uid)
             chosen = _chosen(row.plans, rules)
-            new += [rows.from_change(change, place=place, folder_id=row.folder_id, now=now) for change in chosen]
+            made = [rows.from_change(change, place=place, folder_id=row.folder_id, now=now) for change in chosen]
+            if len(made) > 1 and chosen[-1].op in _LEAVING:
+                made[-1]["state"] = "held"  # until the others are made
+            new += made
             done.append({"m_folder": key[0], "m_validity": key[1], "m_uid": key[2]})
     if done:
         connection.execute(_FINISHED, done)
@@ -225,8 +254,8 @@ def _chosen(plans: Iterable[Mapping[str, Any]], rules: Mapping[str, Sequence[str
         elif all(state == "delivered" for state in states):
             wanted += [Change(op=op, argument=argument) for op, argument in plan["after"]]
     unique = sorted(dict.fromkeys(wanted), key=lambda change: _ORDER[change.op])
-    staying = [change for change in unique if _ORDER[change.op] < 2]
-    leaving = [change for change in unique if _ORDER[change.op] == 2]
+    staying = [change for change in unique if change.op not in _LEAVING]
+    leaving = [change for change in unique if change.op in _LEAVING]
     return staying + leaving[:1]
 
 

@@ -32,6 +32,10 @@ _MOST_A_COMMIT = 64  # operations of one group commit
 _LONGEST_WAIT_S = 30.0  # between two tries to write to a database that cannot be written
 
 
+class _RehearsedError(Exception):
+    """Undoes a transaction that was only a rehearsal."""
+
+
 class Store:
     """The outbox and the cursors.
 
@@ -51,6 +55,7 @@ class Store:
         self._news: dict[str, list[Callable[[outbox.News], None]]] = {}
         self._careful_left = 0
         self._closing = False
+        self._stopping = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -71,8 +76,10 @@ class Store:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._stopping.set()  # from here on, what cannot be written is not waited for
         if exc[0] is None:
-            await self._do(_mark_stopped)
+            with contextlib.suppress(errors.StoreError):  # then the next start will say that this stop was not clean
+                await self._do(_mark_stopped)
         await self._stack.aclose()
 
     # What sources ask.
@@ -89,20 +96,46 @@ class Store:
 
     # What goes in.
 
-    async def handled(self, position: Cursor, fingerprints: Sequence[str]) -> list[bool]:
-        """Which of these mails this mailbox has handled before (see ``recording.handled``)."""
-        return await self._do(lambda connection: recording.handled(connection, position, fingerprints))
+    async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]:
+        """Which of these mails (place and fingerprint) this mailbox has handled before: see ``recording.handled``."""
+        return await self._do(lambda connection: recording.handled(connection, mails))
 
     async def record(self, position: Cursor, entries: Sequence[outbox.Entry]) -> None:
         """Commits the cursor, the mails and their deliveries, all or nothing."""
         now = self.clock()
-        news = await self._do(lambda connection: recording.record(connection, position, entries, now=now))
+        try:
+            news = await self._do(lambda connection: recording.record(connection, position, entries, now=now))
+        except errors.StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- one bad entry must not hold up its batch
+            log.error("some of a batch cannot be recorded", mailbox=position.mailbox, reason=type(error).__name__)
+            sound = [await self._sound(position, entry) for entry in entries]
+            news = await self._do(lambda connection: recording.record(connection, position, sound, now=now))
         self._careful_left = max(0, self._careful_left - len(entries))
         self._tell(news)
 
+    async def _sound(self, position: Cursor, entry: outbox.Entry) -> outbox.Entry:
+        """The entry, if it can be recorded by itself; else one that says that its mail is dead."""
+
+        def rehearse(connection: sa.Connection) -> None:
+            recording.record(connection, position, [entry], now=self.clock())
+            raise _RehearsedError
+
+        try:
+            await self._do(rehearse)
+        except _RehearsedError:
+            return entry
+        except errors.StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- the entry is to blame, whatever it is
+            reason = f"cannot be recorded: {type(error).__name__}"
+            place = entry.place
+            log.error("a mail is dead", mailbox=place.mailbox, folder=place.folder, uid=place.uid, reason=reason)
+        return outbox.Entry(place=entry.place, dead=reason)
+
     # What goes out.
 
-    async def settle(self, outcomes: Sequence[outbox.Outcome]) -> settling.Settled:
+    async def settle(self, outcomes: Sequence[outbox.Outcome]) -> outbox.Settled:
         now = self.clock()
         settled = await self._do(lambda connection: settling.settle(connection, outcomes, now=now))
         self._tell(settled.news)
@@ -182,12 +215,16 @@ class Store:
             try:
                 return await self._in_thread(lambda: _transact(self._connection, operations))
             except sa.exc.OperationalError as error:
+                if self._stopping.is_set() or not database.may_pass(error):
+                    return [errors.StoreError(f"the state cannot be written: {error.orig}") for _ in operations]
                 tries += 1
                 wait_s = backoff.wait_s(tries, most_s=_LONGEST_WAIT_S)
                 log.error(
                     "the state cannot be written; nothing goes on", reason=str(error.orig), retry_s=round(wait_s, 1)
                 )
-                await asyncio.sleep(wait_s)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._stopping.wait()
             except Exception as error:  # noqa: BLE001 -- handed to whoever asked for the operation
                 if len(operations) == 1:
                     return [error]

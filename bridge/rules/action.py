@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -55,11 +56,24 @@ class Fields:
         options = dict(self._fixed)
         for name, render in self._rendered.items():
             value = render(found)
-            options[name] = "/".join(value) if isinstance(value, tuple) else value
+            options[name] = "/".join(value) if isinstance(value, tuple) else _plain(name, value)
         return options
 
     def target(self, options: Mapping[str, Any]) -> str:
         return str(options.get(self._target) or "")
+
+
+def _plain(name: str, value: Any) -> Any:
+    """The value as JSON has it: options are stored."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(name, member) for member in value]
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise errors.RuleError(f"{name}: {type(value).__name__} cannot stand here")
 
 
 def kind(model: type[sinks.Action], field: str) -> str | None:

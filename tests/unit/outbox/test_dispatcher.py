@@ -9,7 +9,7 @@ import pytest
 
 from bridge import errors, outbox, testing
 from bridge.delivery import Delivery
-from bridge.outbox import queue
+from bridge.outbox import database, queue
 from bridge.outbox.store import Store
 from bridge.rules import Change
 from tests.unit.outbox.conftest import Bench
@@ -268,20 +268,144 @@ async def test_flags_go_first_then_copies_then_the_first_move_or_delete(bench: B
     first = plan("a", after=(Change(op="move", argument="Done"), Change(op="seen")))
     second = plan("b", after=(Change(op="delete"), Change(op="copy", argument="Log"), Change(op="seen")))
     await bench.record(plans=(first, second))
-    assert await changes(bench.store) == [("seen", ""), ("copy", "Log"), ("move", "Done")]
+    assert await changes(bench.store) == [("seen", ""), ("copy", "Log")]
+    page = await bench.store.page("@home", after=0, limit=10, horizon=0)
+    await bench.store.settle(
+        [outbox.Outcome(delivery_id=one.delivery.id, state="delivered") for one in page.deliveries]
+    )
+    assert await changes(bench.store) == [("move", "Done")]
 
 
-async def test_dead_deliveries_are_retried_by_hand(bench: Bench, url: str) -> None:
+async def test_dead_deliveries_are_retried_by_hand_with_their_resets(bench: Bench, url: str) -> None:
     sink = testing.FlakySink()
     sink.fail("home/hall", errors.Permanent("no"))
-    await bench.record(main(1))
+    await bench.record(main(1), reset_of(1))
     async with bench.dispatching(sink):
         await bench.until_ended(1)
-        which = queue.Selection(ids=(main(1).id,))
-        assert await bench.store._do(lambda c: queue.retry(c, which, now=bench.clock())) == 1
-        bench.store._tell({"broker": outbox.News(foreign=True)})
+        with database.transaction(url) as connection:  # as the command does it, from another process
+            assert queue.retry(connection, queue.Selection(ids=(main(1).id,)), now=bench.clock()) == 1
         assert await bench.until_ended(2) == ["dead", "delivered"]
-    assert sink.sent[1].payload == b"x"
+        bench.clock.advance(31)
+        assert await bench.until_ended(3) == ["dead", "delivered", "delivered"]
+    assert [one.payload for one in sink.sent] == [b"x", b"x", b"0"]
+
+
+async def test_an_admins_hand_on_one_sink_leaves_the_order_of_another_alone(bench: Bench, url: str) -> None:
+    sink = testing.FlakySink()
+    sink.fail("home/hall", errors.Retryable("busy", retry_after_s=1000))
+    for uid in (1, 2):
+        await bench.record(main(uid))
+    await bench.record(main(3, "x", sink="other"))
+    async with bench.dispatching(sink):
+        async with asyncio.timeout(20):
+            while not await bench.store.waiting_lanes("broker"):
+                await asyncio.sleep(0.001)
+        with database.transaction(url) as connection:
+            queue.drop(connection, queue.Selection(sink="other"), now=bench.clock())
+        bench.store._tell({"broker": outbox.News(foreign=True)})
+        await bench.record(main(4, "other/target"))
+        await bench.until_ended(1)
+        assert sink.ids == [main(1).id, main(4).id]
+        bench.clock.advance(1001)
+        await bench.until_ended(3)
+    assert sink.ids == [main(1).id, main(4).id, main(1).id, main(2).id]
+
+
+async def test_a_far_end_that_asks_for_no_wait_at_all_gets_a_second(bench: Bench) -> None:
+    sink = testing.FlakySink()
+    sink.fail("home/hall", errors.Retryable("busy", retry_after_s=0))
+    await bench.record(main(1))
+    async with bench.dispatching(sink):
+        async with asyncio.timeout(20):
+            while not await bench.store.waiting_lanes("broker"):
+                await asyncio.sleep(0.001)
+        assert len(sink.sent) == 1
+        bench.clock.advance(2)
+        assert await bench.until_ended(1) == ["delivered"]
+
+
+async def test_a_reset_comes_after_a_main_that_may_have_arrived(bench: Bench) -> None:
+    sink = testing.FlakySink()
+    sink.fail("home/hall", errors.Retryable("no answer", retry_after_s=1000))
+    await bench.record(main(1, expires=bench.clock() + 60), reset_of(1))
+    async with bench.dispatching(sink):
+        async with asyncio.timeout(20):
+            while not await bench.store.waiting_lanes("broker"):
+                await asyncio.sleep(0.001)
+        bench.clock.advance(61)
+        assert await bench.until_ended(1) == ["expired"]
+        bench.clock.advance(31)
+        assert await bench.until_ended(2) == ["expired", "delivered"]
+    assert [one.payload for one in sink.sent] == [b"x", b"0"]
+
+
+async def test_what_waits_behind_a_delivery_that_expired_is_sent_at_once(bench: Bench) -> None:
+    sink = testing.FlakySink()
+    sink.fail("home/hall", errors.Retryable("busy", retry_after_s=100_000))
+    await bench.record(main(1, expires=bench.clock() + 60))
+    await bench.record(main(2))
+    async with bench.dispatching(sink):
+        async with asyncio.timeout(20):
+            while not await bench.store.waiting_lanes("broker"):
+                await asyncio.sleep(0.001)
+        bench.clock.advance(61)
+        assert await bench.until_ended(2) == ["expired", "delivered"]
+
+
+async def test_a_clock_that_is_set_back_keeps_no_reset_waiting(bench: Bench) -> None:
+    sink = testing.FlakySink()
+    async with bench.dispatching(sink):
+        await bench.record(main(1), reset_of(1))
+        await bench.until_ended(1)
+        bench.clock.set(-3_600)
+        await bench.record(main(2, "other"))
+        await bench.until_ended(2)
+        bench.clock.set(-3_600 + 3_700)
+        await bench.until_ended(3)
+    assert sink.sent[-1].payload == b"0"
+
+
+async def test_a_reason_that_no_text_can_hold_takes_nothing_down(bench: Bench) -> None:
+    sink = testing.FlakySink()
+    sink.fail("home/hall", errors.Permanent("no \udcff"))
+    await bench.record(main(1))
+    await bench.record(main(2, "other"))
+    async with bench.dispatching(sink):
+        assert sorted(await bench.until_ended(2)) == ["dead", "delivered"]
+
+
+async def test_a_sink_that_gives_a_delivery_up_is_asked_again(bench: Bench) -> None:
+    sink = testing.FlakySink()
+    sink.fail("home/hall", asyncio.CancelledError())  # type: ignore[arg-type]
+    await bench.record(main(1))
+    async with bench.dispatching(sink):
+        async with asyncio.timeout(20):
+            while not await bench.store.waiting_lanes("broker"):
+                await asyncio.sleep(0.001)
+        bench.clock.advance(5)
+        assert await bench.until_ended(1) == ["delivered"]
+
+
+async def test_one_target_that_refuses_does_not_stop_the_others(bench: Bench) -> None:
+    sink = testing.FlakySink(depth=1)
+    await bench.record(main(1, "good/1"))
+    sink.fail("bad", errors.Refused("401"))
+    await bench.record(main(2, "bad"))
+    await bench.record(main(3, "good/2"))
+    async with bench.dispatching(sink):
+        await bench.until_ended(2)
+    assert [event.delivery.target for event in bench.ended] == ["good/1", "good/2"]
+
+
+async def test_a_mail_is_not_moved_before_it_is_copied_nor_at_all_if_that_fails(bench: Bench) -> None:
+    fate = plan(after=(Change(op="copy", argument="Log"), Change(op="delete")))
+    await bench.record(plans=(fate,))
+    assert await changes(bench.store) == [("copy", "Log")]
+    page = await bench.store.page("@home", after=0, limit=1, horizon=0)
+    copy = page.deliveries[0].delivery.id
+    await bench.store.settle([outbox.Outcome(delivery_id=copy, state="dead", reason="no such folder")])
+    assert await changes(bench.store) == []
+    assert await bench.states() == {"@home": {"dead": 1, "dropped": 1}}
 
 
 async def test_dropping_by_hand_drops_the_reset_too(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import stat
@@ -45,19 +46,16 @@ async def test_recording_a_mail_twice_adds_nothing(bench: Bench) -> None:
     assert await bench.states() == {"broker": {"pending": 1}}
 
 
-async def test_a_failing_operation_does_not_take_its_neighbours_with_it(bench: Bench) -> None:
+async def test_an_entry_that_cannot_be_recorded_does_not_take_its_neighbours_with_it(bench: Bench) -> None:
     bad = outbox.Entry(place=testing.place(2), deliveries=[testing.delivery(2, options={"topic": object()})])
-    results = await asyncio.gather(
+    await asyncio.gather(
         bench.store.record(bench.cursor(1), [entry(1)]),
-        bench.store.record(bench.cursor(2), [bad]),
-        return_exceptions=True,
+        bench.store.record(bench.cursor(3), [bad, entry(3)]),
     )
-    assert results[0] is None
-    assert isinstance(results[1], Exception)
     found = await bench.store.cursor("home", "INBOX")
     assert found is not None
-    assert found.uid == 1, "the cursor of the failed record did not move"
-    assert await bench.states() == {"broker": {"pending": 1}}
+    assert found.uid == 3
+    assert await bench.states() == {"broker": {"pending": 2}}, "only the mail that is to blame is dead"
 
 
 async def test_a_second_bridge_on_the_same_state_is_refused(url: str) -> None:
@@ -92,19 +90,19 @@ async def test_a_file_that_is_no_database_is_one_clear_error(url: str, tmp_path:
 
 async def test_a_mail_met_in_another_folder_is_recognised_and_counted(bench: Bench) -> None:
     await bench.store.record(bench.cursor(2), [entry(1, fingerprint="a"), entry(2, fingerprint="a")])
-    elsewhere = bench.cursor(0, "Archive")
-    assert [True, True, False] == await bench.store.handled(elsewhere, ["a", "a", "a"])
-    assert [False, False] == await bench.store.handled(elsewhere, ["b", ""])
+    elsewhere = testing.place(1, folder="Archive")
+    assert [True, True, False] == await bench.store.handled([(elsewhere, "a")] * 3)
+    assert [False, False] == await bench.store.handled([(elsewhere, "b"), (elsewhere, "")])
 
 
 async def test_a_second_mail_with_the_same_fingerprint_in_one_folder_is_a_new_mail(bench: Bench) -> None:
     await bench.store.record(bench.cursor(1), [entry(1, fingerprint="a")])
-    assert [False] == await bench.store.handled(bench.cursor(1), ["a"])
+    assert [False] == await bench.store.handled([(testing.place(2), "a")])
 
 
 async def test_a_mail_is_recognised_after_a_uidvalidity_change(bench: Bench) -> None:
     await bench.store.record(bench.cursor(1), [entry(1, fingerprint="a")])
-    assert [True] == await bench.store.handled(bench.cursor(0, uidvalidity=2), ["a"])
+    assert [True] == await bench.store.handled([(testing.place(1, uidvalidity=2), "a")])
 
 
 async def test_after_an_unclean_stop_mails_go_one_by_one_for_a_while(url: str) -> None:
@@ -143,7 +141,7 @@ async def test_a_write_by_another_process_is_noticed(bench: Bench, url: str) -> 
             with engine.begin() as connection:
                 connection.execute(sa.update(tables.deliveries).values(reason="touched"))
             bench.clock.advance(2)
-            with __import__("contextlib").suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(3):
                     await noticed.wait()
     engine.dispose()
@@ -200,3 +198,24 @@ def test_purging_keeps_what_waits_and_what_is_dead(url: str) -> None:
             return await store.counts()
 
     assert asyncio.run(run()) == {"broker": {"dead": 1, "pending": 1}}
+
+
+async def test_a_stop_does_not_wait_for_a_state_that_cannot_be_written(url: str) -> None:
+    engine = database.connect(url)
+    async with asyncio.timeout(60):
+        async with Store(url):
+            locked = engine.connect()
+            locked.exec_driver_sql("BEGIN IMMEDIATE")
+    locked.close()
+    engine.dispose()
+    async with Store(url) as store:
+        assert store.careful, "it could not be noted that the stop was clean"
+
+
+def test_the_outbox_command_makes_no_state(tmp_path: Path) -> None:
+    with (
+        pytest.raises(errors.StoreError, match="there is no state"),
+        database.transaction(f"sqlite:///{tmp_path}/a/b.db"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []

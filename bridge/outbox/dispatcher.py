@@ -1,10 +1,8 @@
 """One sink's deliveries on their way: order per lane, pipelining, retries, expiry.
 
-The dispatcher reads pages of due deliveries in the order of recording into ``lanes`` and hands them to the sink as
-far as its depth goes. What is in memory is bounded by two pages; the rest waits in the store. ``_position`` is how
-far the pages have been read: it goes back to the start whenever something behind it may have become due (a retry's
-time, a delay's, an admin's hand). Every delivery that was passed over for its time has a ``due`` after ``_horizon``,
-the moment at which reading last began at the start.
+``reading`` brings what may be sent into ``lanes``, which say what may be sent next; this hands it to the sink as far
+as its depth goes, and writes down what became of it. What is in memory is bounded by two pages; the rest waits in the
+store.
 """
 
 from __future__ import annotations
@@ -18,11 +16,11 @@ from collections.abc import Callable
 import structlog
 
 from bridge import backoff, errors, events, outbox, sinks
+from bridge.outbox import reading
 from bridge.outbox.lanes import Lanes
 from bridge.outbox.store import Store
 
 log = structlog.get_logger()
-_PAGE = 500  # deliveries read at once
 _SETTLE_MOST = 500  # outcomes of one settlement
 _FIRST_PAUSE_S = 0.5  # the first pause of a sink that is away; doubles
 _LONGEST_PAUSE_S = 60.0
@@ -45,10 +43,7 @@ class Dispatcher:
         self._lanes = Lanes(pipelined=sink.pipelined)
         self._sent: set[asyncio.Task[None]] = set()
         self._outcomes: asyncio.Queue[tuple[outbox.Queued, outbox.Outcome, float]] = asyncio.Queue()
-        self._position = 0
-        self._horizon = 0.0
-        self._caught_up = False
-        self._next_due: float | None = None
+        self._reader = reading.Reader(name, store, self._lanes)
         self._news = asyncio.Event()
         self._poked = asyncio.Event()  # an admin changed the outbox: no pause outlives that
         self._deadline: float | None = None
@@ -56,7 +51,6 @@ class Dispatcher:
         self._tries_away = 0
         self._pause_s = 0.0
         self._draining = False
-        self._lanes_changed = True  # which lanes wait for another try is read from the store
         self._delivered_since_refusal = False
         store.on_news(name, self._on_news)
 
@@ -76,48 +70,14 @@ class Dispatcher:
                     await asyncio.wait(self._sent)
                 await self._outcomes.join()
 
-    # Reading.
-
     def _on_news(self, news: outbox.News) -> None:
-        self._caught_up = False
+        self._reader.on_news(news)
         if news.foreign:
-            self._lanes.forget_waiting()
-            self._position = 0
-            self._lanes_changed = True
             self._poked.set()
         if news.deadline is not None and (self._deadline is None or news.deadline < self._deadline):
             self._deadline = news.deadline
             self._sweep_soon.set()
         self._news.set()
-
-    def _look_back(self) -> None:
-        """Starts reading anew if something behind the position has become due."""
-        now = self._store.clock()
-        due = self._next_due is not None and self._next_due <= now
-        if self._lanes.unblock(now) or due or now < self._horizon:  # the last: the clock was set back
-            self._position = 0
-            self._caught_up = False
-
-    async def _read_lanes(self) -> None:
-        if self._lanes_changed:
-            self._lanes_changed = False
-            self._lanes.block_only(await self._store.waiting_lanes(self._name))
-
-    async def _read(self) -> None:
-        if self._caught_up or self._lanes.waiting >= _PAGE or self._draining:
-            return
-        if self._position == 0:
-            self._horizon = self._store.clock()
-        self._caught_up = True  # news that arrive while the page is read say otherwise
-        page = await self._store.page(self._name, after=self._position, limit=_PAGE, horizon=self._horizon)
-        for queued in page.deliveries:
-            self._lanes.take(queued)
-        if page.deliveries:
-            self._position = page.deliveries[-1].seq
-        if page.more:
-            self._caught_up = False
-        else:
-            self._next_due = page.next_due
 
     # Sending.
 
@@ -125,21 +85,19 @@ class Dispatcher:
         while True:
             await self._until_ready()
             self._news.clear()
-            await self._read_lanes()
-            self._look_back()
-            await self._read()
+            if not self._draining:
+                await self._reader.read()
             started = self._start_some()
             if self._draining or self._is_full():
                 await self._news.wait()  # no time that comes can start anything: only something that lands makes room
-            elif not started and self._caught_up:
+            elif not started and self._reader.caught_up:
                 await self._wait()
 
     async def _until_ready(self) -> None:
         if self._pause_s:
             while self._sent:  # all of them come back before anything is sent again, so that order holds
                 await asyncio.wait(self._sent)
-            self._lanes.forget_waiting()
-            self._position, self._caught_up = 0, False
+            self._reader.start_over()
             pause_s, self._pause_s = self._pause_s, 0.0
             self._poked.clear()
             with contextlib.suppress(TimeoutError):
@@ -148,7 +106,7 @@ class Dispatcher:
         await self._sink.ready()
 
     def _is_full(self) -> bool:
-        return len(self._sent) >= self._sink.depth or self._lanes.waiting >= _PAGE
+        return len(self._sent) >= self._sink.depth or self._reader.full
 
     def _start_some(self) -> bool:
         room = 0 if self._draining or self._pause_s else self._sink.depth - len(self._sent)
@@ -276,7 +234,7 @@ class Dispatcher:
         if outcome.state == "pending":
             self._lanes.block(queued.delivery.lane, outcome.due)
         elif self._lanes.open(queued.delivery.lane):  # it ended while its lane waited for its next try
-            self._position, self._caught_up = 0, False
+            self._reader.look_again()
 
     async def _settle(self, outcomes: list[outbox.Outcome]) -> outbox.Settled:
         """Never fails for one outcome: what cannot be written down is dead, and its neighbours are settled."""
@@ -309,9 +267,8 @@ class Dispatcher:
 
     async def _wait(self) -> None:
         """Until there is news, a lane may be tried again, or a delayed delivery is due."""
-        times = [time for time in (self._lanes.next_unblock, self._next_due) if time is not None]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._until_s(min(times, default=None))):
+            async with asyncio.timeout(self._until_s(self._reader.next_time)):
                 await self._news.wait()
 
     def _until_s(self, moment: float | None) -> float | None:

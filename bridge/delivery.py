@@ -52,6 +52,7 @@ class Delivery:
     retry_until: float | None = None  # dead after this moment
     reset_after: float | None = None  # part "reset" only: seconds after the acknowledgement of what it resets
     follows: str | None = None  # part "reset" only: the id of what it resets
+    dead: str = ""  # why it could not be made (it does not fit, a value is missing): it is recorded as dead
 
     @property
     def lane(self) -> str:

@@ -36,12 +36,12 @@ def from_delivery(delivery: Delivery, *, place: Place, folder_id: int) -> dict[s
         "uidvalidity": place.uidvalidity,
         "uid": place.uid,
         "options": dict(delivery.options),
-        "state": "held" if delivery.part == "reset" else "pending",
+        "state": "dead" if delivery.dead else "held" if delivery.part == "reset" else "pending",
         "due": delivery.not_before or 0.0,
         "attempts": 0,
         "code": "",
-        "reason": "",
-        "ended": None,
+        "reason": delivery.dead,
+        "ended": delivery.created if delivery.dead else None,
     }
     return row
 

@@ -115,6 +115,10 @@ class Intake:
             for verdict in verdicts:
                 _log_verdict(mail, verdict)
             self._onlooker(events.MailHandled(mail=mail, verdicts=verdicts, took_s=took_s))
+            for delivery in (one for verdict in verdicts for one in verdict.deliveries if one.dead):
+                what = {"sink": delivery.sink, "target": delivery.target, "rule": delivery.rule}
+                log.warning("a delivery was not made", **what, delivery=delivery.id, state="dead", reason=delivery.dead)
+                self._onlooker(events.DeliveryEnded(delivery=delivery, state="dead", reason=delivery.dead))
 
 
 def _entry(mail: Mail, verdicts: Sequence[rules.Verdict]) -> outbox.Entry:

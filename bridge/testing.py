@@ -124,6 +124,10 @@ def place(uid: int = 1, *, mailbox: str = "home", folder: str = "INBOX", uidvali
     return Place(mailbox=mailbox, folder=folder, uidvalidity=uidvalidity, uid=uid)
 
 
+def cursor(uid: int, *, folder: str = "INBOX", uidvalidity: int = 1) -> sources.Cursor:
+    return sources.Cursor(mailbox="home", folder=folder, uidvalidity=uidvalidity, uid=uid)
+
+
 def mail(uid: int = 1, *, body: str = "", at: Place | None = None, **headers: str) -> Mail:
     """A small mail; header names are written with underscores: ``Message_ID="<1@x>"``."""
     lines = {"From": "Cam <cam@cameras.example>", "Subject": "Motion at hall", "Message-ID": f"<{uid}@test>"}

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bridge.cli import config_option
 from bridge.outbox import database, queue
 
 _WAITING = ("pending", "held", "dead")
+_WIDTH = 160  # where nobody says how wide a line may be
 _COLOURS = {"pending": "yellow", "held": "cyan", "dead": "red", "expired": "magenta", "delivered": "green"}
 
 
@@ -59,14 +61,16 @@ def list_(
     wanted = states or ((*_WAITING, "delivered", "expired", "dropped") if everything or ids else _WAITING)
     with _open(config_path) as connection:
         found = queue.select(connection, which, states=wanted)
+        troubles = queue.troubles(connection)
+    _found(len(found), ids)
     if as_json:
         for one in found:
-            click.echo(json.dumps(_as_json(one)))
+            click.echo(json.dumps(_as_json(one, _reason(one, troubles))))
         return
     if not found:
         click.echo("the outbox is empty: nothing waits, nothing is dead")
         return
-    Console(width=None).print(_table(found))
+    Console(width=None if sys.stdout.isatty() else _WIDTH).print(_table(found, troubles))
 
 
 @command.command()
@@ -99,7 +103,7 @@ def _asked(ids: tuple[str, ...], sink: str | None, everything: bool) -> queue.Se
 
 def _found(count: int, ids: tuple[str, ...]) -> None:
     if ids and not count:
-        raise errors.MailwireError(f"no delivery that waits or is dead has the id {' or '.join(ids)}")
+        raise errors.MailwireError(f"no delivery has the id {' or '.join(ids)}")
 
 
 @contextlib.contextmanager
@@ -113,13 +117,27 @@ def _noun(count: int) -> str:
     return "delivery" if count == 1 else "deliveries"
 
 
-def _as_json(one: outbox.Queued) -> dict[str, Any]:
+def _reason(one: outbox.Queued, troubles: Mapping[str, str]) -> str:
+    """Why it is as it is: its own reason, else what keeps its sink."""
+    return one.reason or (troubles.get(one.delivery.sink, "") if one.state == "pending" else "")
+
+
+def _target(one: outbox.Queued) -> str:
+    """Its target; of a mail change, which one of which mail."""
+    options = one.delivery.options
+    if not one.delivery.sink.startswith(outbox.CHANGES):
+        return one.delivery.target
+    change = " → ".join(filter(None, (options["op"], options["argument"])))
+    return f"{one.delivery.target}: {change}, uid {options['uid']}"
+
+
+def _as_json(one: outbox.Queued, reason: str) -> dict[str, Any]:
     delivery = one.delivery
     return {
         "id": delivery.id,
         "state": one.state,
         "sink": delivery.sink,
-        "target": delivery.target,
+        "target": _target(one),
         "rule": delivery.rule,
         "mailbox": delivery.mailbox,
         "folder": delivery.folder,
@@ -128,23 +146,22 @@ def _as_json(one: outbox.Queued) -> dict[str, Any]:
         "due": one.due or None,
         "expires": delivery.expires,
         "attempts": one.attempts,
-        "reason": one.reason,
+        "reason": reason,
         "bytes": len(delivery.payload),
     }
 
 
-def _table(found: list[outbox.Queued]) -> Table:
+def _table(found: list[outbox.Queued], troubles: Mapping[str, str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("id", "state", "sink", "target", "rule", "age", "tries"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("reason", overflow="fold")
+    for heading in ("id", "state", "sink", "target", "rule", "age", "tries", "reason"):
+        table.add_column(heading, no_wrap=heading not in ("target", "reason"), overflow="fold")
     now = time.time()
     for one in found:
         colour = _COLOURS.get(one.state, "white")
         name = one.state if one.delivery.part == "main" else f"{one.state} (reset)"
         table.add_row(
-            one.delivery.id, Text(name, colour), one.delivery.sink, Text(one.delivery.target), Text(one.delivery.rule),
-            _age(now - one.delivery.created), str(one.attempts), Text(one.reason),
+            one.delivery.id, Text(name, colour), one.delivery.sink, Text(_target(one)), Text(one.delivery.rule),
+            _age(now - one.delivery.created), str(one.attempts), Text(_reason(one, troubles)),
         )  # fmt: skip
     return table
 

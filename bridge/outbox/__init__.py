@@ -81,6 +81,7 @@ class Outcome:
     code: str = ""
     reason: str = ""
     due: float = 0.0
+    tried: bool = True  # it ended with a try, not while it waited for one
     maybe_sent: bool = False  # it ended unacknowledged, but an earlier try may have reached the far end
 
 

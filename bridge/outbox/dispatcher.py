@@ -16,7 +16,7 @@ from collections.abc import Callable
 import structlog
 
 from bridge import backoff, errors, events, outbox, sinks
-from bridge.outbox import reading
+from bridge.outbox import reading, sweeping
 from bridge.outbox.lanes import Lanes
 from bridge.outbox.store import Store
 
@@ -26,9 +26,10 @@ _FIRST_PAUSE_S = 0.5  # the first pause of a sink that is away; doubles
 _LONGEST_PAUSE_S = 60.0
 _REFUSED_PAUSE_S = 60.0  # the same after refused credentials
 _LONGEST_REFUSED_PAUSE_S = 900.0
-_SWEEP_EVERY_S = 1.0  # at the most
 _LEAST_WAIT_S = 1.0  # before another try, whatever the far end asked for
-_LONGEST_SLEEP_S = 15.0  # how late a clock that was set forward is noticed
+_SOON_S = 1.0  # a sink that is not ready by then is in trouble
+_AWAY = "a sink is away: its deliveries wait"
+_REFUSES = "a sink refuses our credentials: its deliveries wait"
 _REASON_CHARS = 1_000
 
 
@@ -46,8 +47,9 @@ class Dispatcher:
         self._reader = reading.Reader(name, store, self._lanes)
         self._news = asyncio.Event()
         self._poked = asyncio.Event()  # an admin changed the outbox: no pause outlives that
-        self._deadline: float | None = None
-        self._sweep_soon = asyncio.Event()
+        self._sweeper = sweeping.Sweeper(name, store, self._lanes, end=self._give_up)
+        self._trouble = ""  # why the sink takes nothing, as the store knows it
+        self._why_away = ""
         self._tries_away = 0
         self._pause_s = 0.0
         self._draining = False
@@ -56,9 +58,10 @@ class Dispatcher:
 
     async def run(self) -> None:
         """For ever. Cancelled, it takes no more; what was acknowledged and not settled by then will be sent again."""
+        await self._store.set_trouble(self._name, "")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._settle_for_ever(), name=f"{self._name}: settle")
-            group.create_task(self._sweep_for_ever(), name=f"{self._name}: sweep")
+            group.create_task(self._sweeper.run(), name=f"{self._name}: sweep")
             group.create_task(self._send_for_ever(), name=f"{self._name}: send")
 
     async def drain(self, deadline_s: float) -> None:
@@ -74,9 +77,7 @@ class Dispatcher:
         self._reader.on_news(news)
         if news.foreign:
             self._poked.set()
-        if news.deadline is not None and (self._deadline is None or news.deadline < self._deadline):
-            self._deadline = news.deadline
-            self._sweep_soon.set()
+        self._sweeper.on_news(news)
         self._news.set()
 
     # Sending.
@@ -98,12 +99,24 @@ class Dispatcher:
             while self._sent:  # all of them come back before anything is sent again, so that order holds
                 await asyncio.wait(self._sent)
             self._reader.start_over()
+            await self._note(self._why_away)
             pause_s, self._pause_s = self._pause_s, 0.0
             self._poked.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._poked.wait()
-        await self._sink.ready()
+        try:
+            async with asyncio.timeout(_SOON_S):
+                await self._sink.ready()
+        except TimeoutError:
+            await self._note(self._trouble or "not connected")
+            await self._sink.ready()
+
+    async def _note(self, trouble: str) -> None:
+        """For `outbox list`, which has only the store to look at."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            await self._store.set_trouble(self._name, _shown(trouble))
 
     def _is_full(self) -> bool:
         return len(self._sent) >= self._sink.depth or self._reader.full
@@ -130,7 +143,7 @@ class Dispatcher:
         delivery = queued.delivery
         now = self._store.clock()
         if delivery.expires is not None and delivery.expires <= now:
-            self._end(queued, "expired", reason="expired before it could be sent", maybe_sent=queued.attempts > 0)
+            self._give_up(queued, "expired", "expired before it could be sent")
             return
         remaining_s = None if delivery.expires is None else delivery.expires - now
         try:
@@ -171,13 +184,13 @@ class Dispatcher:
             return  # told already
         self._tries_away += 1
         if isinstance(error, errors.Refused):
-            why, first_s, longest_s = "refuses our credentials", _REFUSED_PAUSE_S, _LONGEST_REFUSED_PAUSE_S
+            what, first_s, longest_s = _REFUSES, _REFUSED_PAUSE_S, _LONGEST_REFUSED_PAUSE_S
         else:
-            why, first_s, longest_s = "away", _FIRST_PAUSE_S, _LONGEST_PAUSE_S
+            what, first_s, longest_s = _AWAY, _FIRST_PAUSE_S, _LONGEST_PAUSE_S
         self._pause_s = error.retry_after_s or backoff.wait_s(self._tries_away, least_s=first_s, most_s=longest_s)
-        log.warning(
-            "a sink's deliveries wait", sink=self._name, why=why, reason=str(error), retry_s=round(self._pause_s, 1)
-        )
+        self._why_away = str(error)
+        say = log.warning if self._tries_away == 1 else log.debug  # told once, not at every try
+        say(what, sink=self._name, retry_s=round(self._pause_s, 1), reason=self._why_away)
 
     def _again(self, queued: outbox.Queued, reason: str, *, code: str = "", after_s: float | None = None) -> None:
         """Its lane waits for the next try; the other lanes go on."""
@@ -191,22 +204,20 @@ class Dispatcher:
         )  # fmt: skip
         self._put(queued, outbox.Outcome(delivery_id=delivery.id, state="pending", code=code, reason=reason, due=due))
 
+    def _give_up(self, queued: outbox.Queued, state: outbox.State, reason: str) -> None:
+        self._end(queued, state, reason=reason, tried=False)
+
     def _end(
-        self,
-        queued: outbox.Queued,
-        state: outbox.State,
-        *,
-        code: str = "",
-        reason: str = "",
-        maybe_sent: bool = False,
+        self, queued: outbox.Queued, state: outbox.State, *, code: str = "", reason: str = "", tried: bool = True
     ) -> None:
-        if state != "delivered":
-            log.warning(
-                "a delivery was not made", state=state, sink=self._name, target=queued.delivery.target,
-                rule=queued.delivery.rule, delivery=queued.delivery.id, reason=reason,
-            )  # fmt: skip
+        """``tried``: it ended with this try, not while it waited for one."""
         outcome = outbox.Outcome(
-            delivery_id=queued.delivery.id, state=state, code=code, reason=reason, maybe_sent=maybe_sent
+            delivery_id=queued.delivery.id,
+            state=state,
+            code=code,
+            reason=reason,
+            tried=tried,
+            maybe_sent=not tried and queued.attempts > 0,
         )
         self._put(queued, outcome)
 
@@ -228,6 +239,8 @@ class Dispatcher:
                 if outcome.state != "pending":
                     self._report(queued, outcome, at)
             self._news.set()
+            if any(outcome.state == "delivered" for _, outcome, _ in batch):
+                await self._note("")
 
     def _land(self, queued: outbox.Queued, outcome: outbox.Outcome, dropped: frozenset[str]) -> None:
         self._lanes.landed(queued, dropped=dropped)
@@ -253,13 +266,15 @@ class Dispatcher:
         return outbox.Settled(news={}, dropped=frozenset[str]().union(*(one.dropped for one in each)))
 
     def _report(self, queued: outbox.Queued, outcome: outbox.Outcome, at: float) -> None:
-        started = max(queued.delivery.created, queued.due)
+        delivery = queued.delivery
+        took_s = max(0.0, at - max(delivery.created, queued.due))
+        what = {"sink": self._name, "target": delivery.target, **_whose(queued), "delivery": delivery.id}
+        if outcome.state == "delivered":
+            log.info("delivered", **what, code=outcome.code, ms=round(took_s * 1e3, 1))
+        else:
+            log.warning("a delivery was not made", **what, state=outcome.state, reason=outcome.reason)
         ended = events.DeliveryEnded(
-            delivery=queued.delivery,
-            state=outcome.state,
-            code=outcome.code,
-            reason=outcome.reason,
-            took_s=max(0.0, at - started),
+            delivery=delivery, state=outcome.state, code=outcome.code, reason=outcome.reason, took_s=took_s
         )
         self._onlooker(ended)
 
@@ -273,31 +288,20 @@ class Dispatcher:
 
     def _until_s(self, moment: float | None) -> float | None:
         """Seconds until then, of which not too many are slept at once: the clock may be set, the machine suspended."""
-        return None if moment is None else min(max(0.0, moment - self._store.clock()), _LONGEST_SLEEP_S)
-
-    async def _sweep_for_ever(self) -> None:
-        """Ends what expires or is given up while it waits, so that nobody waits for a sink that is away."""
-        while True:
-            self._sweep_soon.clear()
-            known = self._deadline = await self._store.next_deadline(self._name)
-            if known is None or known > self._store.clock():
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._until_s(known)):
-                        await self._sweep_soon.wait()
-            for queued in await self._store.overdue(self._name):
-                if self._lanes.fly(queued):
-                    self._give_up(queued)
-            await asyncio.sleep(_SWEEP_EVERY_S)
-
-    def _give_up(self, queued: outbox.Queued) -> None:
-        expires, tried = queued.delivery.expires, queued.attempts > 0
-        if expires is not None and expires <= self._store.clock():
-            self._end(queued, "expired", reason=queued.reason or "expired while it waited", maybe_sent=tried)
-        else:
-            reason = f"given up after its retry_for; last: {queued.reason or 'the sink was away'}"
-            self._end(queued, "dead", reason=reason, maybe_sent=tried)
+        return None if moment is None else min(max(0.0, moment - self._store.clock()), sweeping.LONGEST_SLEEP_S)
 
 
 def _shown(text: str) -> str:
     """What a far end said, as far as it can be stored."""
     return text.encode("utf-8", "replace").decode("utf-8")[:_REASON_CHARS]
+
+
+def _whose(queued: outbox.Queued) -> dict[str, object]:
+    """What a log line says of where a delivery came from: its rule, or which change of which mail it is."""
+    delivery = queued.delivery
+    if not delivery.sink.startswith(outbox.CHANGES):
+        return {"rule": delivery.rule}
+    return {
+        "change": f"{delivery.options['op']} {delivery.options['argument']}".strip(),
+        "uid": delivery.options["uid"],
+    }

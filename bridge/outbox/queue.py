@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from bridge import outbox
 from bridge.delivery import lane
 from bridge.outbox import rows, settling
-from bridge.outbox.tables import deliveries
+from bridge.outbox.tables import deliveries, meta
 
+TROUBLE = "trouble:"  # `meta` key of what keeps a sink from taking anything
 RETRY_S = 86_400.0  # how long a dead delivery that is retried by hand gets
 
 
@@ -66,6 +67,12 @@ def overdue(connection: sa.Connection, sink: str, *, now: float, limit: int = 1_
     return [rows.to_queued(row) for row in connection.execute(query.order_by(deliveries.c.seq).limit(limit))]
 
 
+def troubles(connection: sa.Connection) -> dict[str, str]:
+    """Sink → why it takes nothing at the moment."""
+    query = sa.select(meta.c.key, meta.c.value).where(meta.c.key.like(TROUBLE + "%"), meta.c.value != "")
+    return {key.removeprefix(TROUBLE): value for key, value in connection.execute(query)}
+
+
 def orphans(connection: sa.Connection, sinks: Collection[str]) -> dict[str, int]:
     """Sinks that the configuration no longer has → how many deliveries wait for them."""
     query = (
@@ -103,11 +110,8 @@ def retry(connection: sa.Connection, which: Selection, *, now: float) -> int:
     """Dead deliveries become pending again, and waiting ones are tried at once; returns how many."""
     fresh: dict[str, Any] = {"state": "pending", "due": 0.0, "attempts": 0, "ended": None, "retry_until": now + RETRY_S}
     dead = sa.update(deliveries).where(which.where(), deliveries.c.state == "dead").values(expires=None, **fresh)
-    waiting = (
-        sa.update(deliveries)
-        .where(which.where(), deliveries.c.state == "pending", deliveries.c.attempts > 0)
-        .values(due=0.0)
-    )
+    may_go = (deliveries.c.attempts > 0) | (deliveries.c.due <= now)  # a `delay` is no waiting
+    waiting = sa.update(deliveries).where(which.where(), deliveries.c.state == "pending", may_go).values(due=0.0)
     ids = sa.select(deliveries.c.id).where(which.where(), deliveries.c.state == "dead")
     resets = (
         sa.update(deliveries)
@@ -115,7 +119,7 @@ def retry(connection: sa.Connection, which: Selection, *, now: float) -> int:
         .values(state="held", reason="", ended=None)
     )
     connection.execute(resets)
-    return connection.execute(dead).rowcount + connection.execute(waiting).rowcount
+    return connection.execute(waiting).rowcount + connection.execute(dead).rowcount  # in this order: none twice
 
 
 def drop(connection: sa.Connection, which: Selection, *, now: float) -> int:

@@ -61,6 +61,7 @@ def _end(outcome: outbox.Outcome, now: float) -> dict[str, Any]:
         "d_code": outcome.code,
         "d_reason": outcome.reason,
         "d_ended": now,
+        "d_tried": int(outcome.tried),
     }
 
 
@@ -80,6 +81,7 @@ _DEAD = (
     .where(_PENDING)
     .values(
         state=sa.bindparam("d_state"),
+        attempts=deliveries.c.attempts + sa.bindparam("d_tried"),
         code=sa.bindparam("d_code"),
         reason=sa.bindparam("d_reason"),
         ended=sa.bindparam("d_ended"),

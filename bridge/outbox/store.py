@@ -164,6 +164,10 @@ class Store:
         now = self.clock()
         return await self._do(lambda connection: queue.overdue(connection, sink, now=now))
 
+    async def set_trouble(self, sink: str, trouble: str) -> None:
+        """Why a sink takes nothing at the moment, for whoever looks at the outbox; "" when it does."""
+        await self._do(lambda connection: _set(connection, queue.TROUBLE + sink, trouble))
+
     def on_news(self, sink: str, callback: Callable[[outbox.News], None]) -> None:
         """Calls back after each commit that gives this sink something to do."""
         self._news.setdefault(sink, []).append(callback)

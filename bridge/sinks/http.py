@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, Self
 import httpx
 import pydantic
 
+import bridge
 from bridge import errors, schema, sinks
 from bridge.delivery import Delivery, Receipt
 from bridge.sinks import _dial, _url
@@ -119,7 +120,7 @@ class Http:
             follow_redirects=False,
             timeout=settings.timeout,
             limits=httpx.Limits(max_connections=DEPTH),
-            headers=_sink_headers(settings),
+            headers=[(b"User-Agent", f"mailwire/{bridge.__version__}".encode()), *_sink_headers(settings)],
         )
         self._client = await self._exit.enter_async_context(client)
         return self

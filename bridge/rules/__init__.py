@@ -14,7 +14,7 @@ A rule that raises counts as not matched and is reported in its verdict; if it h
     conditions/      one file a key of ``when``
     extract/         one file a source of ``extract`` (searching.py, kinds.py)
     engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
-    verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates
+    verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
     explanation.py   what ``mailwire explain`` says, as values
 """
 

@@ -1,61 +1,112 @@
 """What is wrong with a rule beyond its shape: sinks and mailboxes that do not exist, keys that a sink does not know,
 templates that do not parse or name a value that the rule does not have.
 
-``faults`` tells all of it at once, each at its place, counted from the rule. Pure, but for importing the sinks that
-the rule names.
+``faults`` tells all of it at once, each at its place, counted from the rule; ``raw_faults`` does so for a rule whose
+shape is wrong somewhere, as far as its sound parts tell. Pure, but for importing the sinks that the rule names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
+import structlog
 
-from bridge import plugins, rules, schema, sinks, spelling
-from bridge.rules import action, matching, nested, settings, template, values, view
+from bridge import plugins, rules, spelling
+from bridge.rules import matching, settings, template, verify_action
 from bridge.rules.nested import Place
-from bridge.rules.sources import checked_name
+from bridge.rules.sources import Extract, ValueName, checked_name
+from bridge.rules.verify_action import Known
+
+log = structlog.get_logger()
 
 Fault = tuple[Place, str]
-_PLANNED_ENCODINGS = frozenset(("senml+json", "senml+cbor", "base64", "bytes"))
-_LATER = frozenset(("count", "result"))  # values of events and replies, which are not yet supported
+M = TypeVar("M", bound=pydantic.BaseModel)
+_EXTRACT: pydantic.TypeAdapter[dict[str, Extract]] = pydantic.TypeAdapter(
+    dict[ValueName, Extract], config=pydantic.ConfigDict(hide_input_in_errors=True)
+)
+_SOUND_RESET = {"after": "1s"}
 
 
 def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collection[str]) -> Iterable[Fault]:
     """(place, message) of everything that is wrong. ``sinks`` is each sink's name → its type."""
-    yield from _mailboxes(rule, mailboxes)
+    yield from _mailboxes(rule.mailboxes, mailboxes)
     yield from _captures(rule.when, ("when",))
-    known = _Known(matching.compile_when(rule.when).names | frozenset(rule.extract))
+    known = Known(matching.compile_when(rule.when).names | frozenset(rule.extract))
     yield from _expressions(rule.when, ("when",), known)
     for index, one in enumerate(rule.then):
-        for place, message in _action(one, sinks, known):
+        for place, message in verify_action.faults(one, sinks, known):
             yield (*rule.place(index), *place), message
 
 
-def _mailboxes(rule: settings.Rule, known: Collection[str]) -> Iterator[Fault]:
-    for n, name in enumerate(rule.mailboxes or ()):
-        if name not in known:
+def raw_faults(written: Any, *, sinks: Mapping[str, str], mailboxes: Collection[str]) -> Iterable[Fault]:
+    """The same for a rule as it was read, whose shape is wrong: of that nothing is said here. What its values are
+    called is asked only where ``when`` and ``extract`` are sound. Never raises.
+    """
+    found: list[Fault] = []
+    try:
+        found.extend(_raw(written, sinks, mailboxes))
+    except Exception:  # what the shape's faults do not tell is told when they are mended
+        log.debug("a rule with faults could not be looked at further", exc_info=True)
+    return found
+
+
+def _raw(written: Any, kinds: Mapping[str, str], mailboxes: Collection[str]) -> Iterator[Fault]:
+    if not isinstance(written, Mapping):
+        return
+    named = written.get("mailboxes")
+    yield from _mailboxes(named if isinstance(named, list) else [named], mailboxes)
+    when, is_sound = _mended(settings.When, written.get("when", {}))
+    known = Known(_found(when, written.get("extract", {})) if is_sound else None)
+    if when is not None:
+        yield from _captures(when, ("when",))
+        yield from _expressions(when, ("when",), known)
+    then = written.get("then")
+    places = [("then", n) for n in range(len(then))] if isinstance(then, list) else [("then",)]
+    for at, one in zip(places, then if isinstance(then, list) else [then], strict=True):
+        for place, message in _raw_action(one, kinds, known):
+            yield (*at, *place), message
+
+
+def _found(when: Any, extract: Any) -> frozenset[str] | None:
+    """The names of the values that a rule finds; None where ``extract`` is wrong."""
+    try:
+        return matching.compile_when(when).names | frozenset(_EXTRACT.validate_python(extract))
+    except pydantic.ValidationError:
+        return None
+
+
+def _raw_action(written: Any, kinds: Mapping[str, str], known: Known) -> Iterator[Fault]:
+    if not isinstance(written, Mapping):
+        return
+    has_sink = isinstance(written.get("sink"), str) and written["sink"]
+    reset = written.get("reset")
+    if isinstance(reset, Mapping) and "payload" in reset:  # its `after` may be what is wrong
+        written = {**written, "reset": {**_SOUND_RESET, "payload": reset["payload"]}}
+    one, _ = _mended(settings.Action, {**written, "sink": written["sink"] if has_sink else "?"})
+    if one is not None:
+        yield from verify_action.faults(one, kinds if has_sink else None, known)
+
+
+def _mended(model: type[M], written: Any) -> tuple[M | None, bool]:
+    """What is sound of it, and whether that is all."""
+    try:
+        return model.model_validate(written), True
+    except pydantic.ValidationError as error:
+        wrong = {line["loc"][0] for line in error.errors(include_url=False, include_input=False) if line["loc"]}
+    if not isinstance(written, Mapping):
+        return None, False
+    try:
+        return model.model_validate({key: value for key, value in written.items() if key not in wrong}), False
+    except pydantic.ValidationError:
+        return None, False
+
+
+def _mailboxes(named: Iterable[Any] | None, known: Collection[str]) -> Iterator[Fault]:
+    for n, name in enumerate(named or ()):
+        if isinstance(name, str) and name and name not in known:
             yield ("mailboxes", n), f'no mailbox is called "{name}"{spelling.did_you_mean(name, known)}'
-
-
-class _Known:
-    """The values that a rule's templates can name."""
-
-    def __init__(self, found: frozenset[str]) -> None:
-        self._tops = found | view.CONTEXT | {"mail", "delivery_id"}
-        self._all = self._tops | view.MAIL
-
-    def unknown(self, names: Iterable[str]) -> Iterator[str]:
-        """What to say of each name that there is no value for."""
-        for name in sorted(names):
-            top, _, rest = name.partition(".")
-            if top in _LATER and top not in self._tops:
-                yield f'the value "{top}" is not yet supported'
-            elif top not in self._tops:
-                yield f'unknown value "{name}"{spelling.did_you_mean(name, self._all)}'
-            elif top == "mail" and rest and f"mail.{rest.partition('.')[0]}" not in self._all:
-                yield f'unknown value "{name}"{spelling.did_you_mean(name, view.MAIL)}'
 
 
 def _captures(when: Any, at: Place) -> Iterator[Fault]:
@@ -80,98 +131,8 @@ def _conditions(when: Any, at: Place) -> Iterator[tuple[Place, rules.Condition]]
             yield (*at, key), plugins.find("conditions", key).make(setting)
 
 
-def _expressions(when: Any, at: Place, known: _Known) -> Iterator[Fault]:
+def _expressions(when: Any, at: Place, known: Known) -> Iterator[Fault]:
     for place, condition in _conditions(when, at):
         if isinstance(condition, rules.LateCondition):
             wrong = [*known.unknown(condition.mentions), *template.unknown_uses("{{" + condition.wanted + "}}")]
             yield from ((place, message) for message in wrong)
-
-
-def _action(one: settings.Action, kinds: Mapping[str, str], known: _Known) -> Iterator[Fault]:
-    if one.sink not in kinds:
-        yield ("sink",), f'no sink is called "{one.sink}"{spelling.did_you_mean(one.sink, kinds)}'
-    elif (plugin := _plugin(kinds[one.sink])) is not None:
-        yield from _own(one, plugin, known)
-    if one.as_ is not None and (message := _encoding(one.as_)):
-        yield ("as",), message
-    if one.has_payload:
-        yield from _payload(one.payload, ("payload",), known)
-    if one.reset is not None:
-        yield from _payload(one.reset.payload, ("reset", "payload"), known)
-
-
-def _plugin(kind: str) -> sinks.Plugin | None:
-    """None where there is no such type: that is a fault of the sink, not of the rule."""
-    try:
-        plugin: sinks.Plugin = plugins.find("sinks", kind)
-    except (LookupError, ImportError):
-        return None
-    return plugin
-
-
-def _encoding(name: str) -> str:
-    known = plugins.names("payload")
-    if name in known:
-        return ""
-    if name in _PLANNED_ENCODINGS:
-        return "not yet supported"
-    return f'no encoding is called "{name}"{spelling.did_you_mean(name, known)}; there are {", ".join(known)}'
-
-
-def _own(one: settings.Action, plugin: sinks.Plugin, known: _Known) -> Iterator[Fault]:
-    """The sink's own keys, with the sink's own model."""
-    try:
-        model = plugin.action.model_validate(one.own)
-    except pydantic.ValidationError as error:
-        yield from _shape(error, plugin.action, one)
-        return
-    for name in schema.known_keys(plugin.action):
-        written = one.own.get(name)
-        mark = action.kind(plugin.action, name)
-        if mark == "segments" and isinstance(written, str):
-            yield from ((((name,), message)) for message in _segments(name, written, known))
-        elif mark == "template":
-            yield from _strings(written, (name,), known)
-    del model
-
-
-def _shape(error: pydantic.ValidationError, model: type[sinks.Action], one: settings.Action) -> Iterator[Fault]:
-    keys = {*schema.known_keys(model), *schema.known_keys(settings.Action)}
-    planned = model.planned | settings.Action.planned
-    meant = set()
-    for line in error.errors(include_url=False, include_input=False):
-        if line["type"] == "extra_forbidden":
-            message = nested.unknown(line["loc"][-1], keys - one.model_fields_set, planned)
-            meant.add(message.partition('did you mean "')[2].removesuffix('"?'))
-            yield tuple(line["loc"]), message
-    for place, message in nested.faults(error):
-        if message != "Extra inputs are not permitted" and not (message == "missing" and place[-1] in meant):
-            yield place, message
-
-
-def _segments(name: str, written: str, known: _Known) -> Iterator[str]:
-    try:
-        made = template.Segments(written, path=name == action.PATH)
-    except ValueError as error:
-        yield str(error)
-        return
-    yield from known.unknown(made.names)
-    yield from template.unknown_uses(written)
-
-
-def _payload(written: Any, at: Place, known: _Known) -> Iterator[Fault]:
-    yield from _strings(written, at, known)
-    if isinstance(written, str) and template.bare_json(written):
-        yield at, "a value stands bare in JSON; write the payload as a map, or the value with | tojson"
-
-
-def _strings(written: Any, at: Place, known: _Known) -> Iterator[Fault]:
-    for place, text in values.strings(written, at):
-        try:
-            made = template.Template(text)
-        except ValueError as error:
-            yield place, str(error)
-            continue
-        if not made.is_literal:
-            yield from ((place, message) for message in known.unknown(made.names))
-            yield from ((place, message) for message in template.unknown_uses(text))

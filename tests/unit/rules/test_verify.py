@@ -102,6 +102,78 @@ def test_what_a_not_captures_is_no_value() -> None:
     assert found == [(("then", 0, "topic"), 'unknown value "x"')]
 
 
+def raw(**written: Any) -> list[tuple[tuple[object, ...], str]]:
+    kinds = {name: kind for name, (kind, _) in making.SINKS.items()}
+    return list(verify.raw_faults({"name": "r", **written}, sinks=kinds, mailboxes=["home"]))
+
+
+BROKEN_TEMPLATE = "the template does not parse: unexpected end of input, expected end of variable block"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (
+            {"then": [{"sink": "broker", "topic": "a", "expires": 5}, {"sink": "brokr", "topic": "{{ x"}]},
+            [
+                (("then", 1, "sink"), 'no sink is called "brokr"; did you mean "broker"?'),
+                (("then", 1, "topic"), BROKEN_TEMPLATE),
+            ],
+        ),
+        (
+            {"then": {"sink": "brokr", "expires": 5, "payload": {"a": "{{ x"}, "as": "jsn"}},
+            [
+                (("then", "sink"), 'no sink is called "brokr"; did you mean "broker"?'),
+                (("then", "as"), 'no encoding is called "jsn"; did you mean "json"?'),
+                (("then", "payload", "a"), BROKEN_TEMPLATE),
+            ],
+        ),
+        (
+            {"then": [{"topic": "a", "payload": "{{ x", "reset": {"after": 5, "payload": "{{ y"}}]},
+            [(("then", 0, "payload"), BROKEN_TEMPLATE), (("then", 0, "reset", "payload"), BROKEN_TEMPLATE)],
+        ),
+        (
+            {"then": [{"sink": "broker", "topc": "a", "delay": 3}]},
+            [(("then", 0, "topc"), 'unknown key; did you mean "topic"?')],
+        ),
+        (
+            {"stpo": True, "mailboxes": ["hme"], "then": [{"sink": "broker", "topic": "{{ place }}"}]},
+            [
+                (("mailboxes", 0), 'no mailbox is called "hme"; did you mean "home"?'),
+                (("then", 0, "topic"), 'unknown value "place"'),
+            ],
+        ),
+        ({"when": {"subjct": "x"}, "then": [{"sink": "broker", "topic": "{{ place }}"}]}, []),
+        ({"extract": {"t": {"bdy": "x"}}, "then": [{"sink": "broker", "topic": "{{ t }}"}]}, []),
+        (
+            {"when": {"subjct": "x", "body": "/(?P<mail>x)/", "if": "{{ x | flat }}"}},
+            [(("when", "body"), 'a named group: "mail" is reserved'), (("when", "if"), 'unknown filter "flat"')],
+        ),
+    ],
+)
+def test_of_a_rule_whose_shape_is_wrong_the_sound_parts_are_looked_at(
+    written: dict[str, Any], expected: list[tuple[tuple[object, ...], str]]
+) -> None:
+    assert raw(**written) == expected
+
+
+@pytest.mark.parametrize("junk", [None, 3, "x", [], {}, [None], {"sink": 3}, {"sink": {}}, {1: 2}, [[]], object()])
+@pytest.mark.parametrize("key", ["mailboxes", "when", "extract", "then", "after", "name"])
+def test_no_rule_is_too_broken_to_be_looked_at(key: str, junk: object) -> None:
+    assert all(place[0] in ("then", "mailboxes") for place, _ in raw(**{key: junk}))
+    assert list(verify.raw_faults(junk, sinks={}, mailboxes=[])) == []
+
+
+def test_an_unknown_sink_hides_no_fault_of_a_template() -> None:
+    found = faults(then=[{"sink": "brokr", "topic": "{{ nope }}", "payload": "{{ x"}])
+    assert [place[2] for place, _ in found] == ["sink", "topic", "payload"]
+
+
+def test_a_key_that_the_sink_does_not_know_hides_no_fault_of_a_template() -> None:
+    found = faults(then=[{"sink": "broker", "topic": "{{ nope }}", "zzz": 1}])
+    assert [place[2] for place, _ in found] == ["zzz", "topic"]
+
+
 def test_a_sink_of_a_type_that_does_not_exist_is_not_the_rules_fault() -> None:
     def no(kind: str, name: str) -> Any:
         raise LookupError(name)

@@ -1,0 +1,131 @@
+"""What is wrong with one entry of ``then`` beyond its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pydantic
+
+from bridge import plugins, schema, sinks, spelling
+from bridge.rules import action, nested, settings, template, values, view
+from bridge.rules.nested import Place
+
+Fault = tuple[Place, str]
+_PLANNED_ENCODINGS = frozenset(("senml+json", "senml+cbor", "base64", "bytes"))
+_LATER = frozenset(("count",))  # values of events that are not yet supported
+
+
+class Known:
+    """The values that a rule's templates can name; with None it is not known what the rule finds."""
+
+    def __init__(self, found: frozenset[str] | None) -> None:
+        self._is_whole = found is not None
+        self._tops = (found or frozenset()) | view.CONTEXT | {"mail", "delivery_id"}
+        self._all = self._tops | view.MAIL
+
+    def unknown(self, names: Iterable[str]) -> Iterator[str]:
+        """What to say of each name that there is no value for."""
+        for name in sorted(names):
+            top, _, rest = name.partition(".")
+            if top in _LATER and top not in self._tops:
+                yield f'the value "{top}" is not yet supported'
+            elif top not in self._tops and self._is_whole:
+                yield f'unknown value "{name}"{spelling.did_you_mean(name, self._all)}'
+            elif top == "mail" and rest and f"mail.{rest.partition('.')[0]}" not in self._all:
+                yield f'unknown value "{name}"{spelling.did_you_mean(name, view.MAIL)}'
+
+
+def faults(one: settings.Action, kinds: Mapping[str, str] | None, known: Known) -> Iterator[Fault]:
+    """(place within the action, message) of everything that is wrong. ``kinds`` is each sink's name → its type; None
+    where the action does not say which sink it is for.
+    """
+    if kinds is not None and one.sink not in kinds:
+        yield ("sink",), f'no sink is called "{one.sink}"{spelling.did_you_mean(one.sink, kinds)}'
+    yield from _own(one, _plugin(kinds[one.sink]) if kinds and one.sink in kinds else None, known)
+    if one.as_ is not None and (message := _encoding(one.as_)):
+        yield ("as",), message
+    if one.has_payload:
+        yield from _payload(one.payload, ("payload",), known)
+    if one.reset is not None:
+        yield from _payload(one.reset.payload, ("reset", "payload"), known)
+
+
+def _plugin(kind: str) -> sinks.Plugin | None:
+    """None where there is no such type: that is a fault of the sink, not of the rule."""
+    try:
+        plugin: sinks.Plugin = plugins.find("sinks", kind)
+    except (LookupError, ImportError):
+        return None
+    return plugin
+
+
+def _encoding(name: str) -> str:
+    known = plugins.names("payload")
+    if name in known:
+        return ""
+    if name in _PLANNED_ENCODINGS:
+        return "not yet supported"
+    return f'no encoding is called "{name}"' + (spelling.did_you_mean(name, known) or f"; there are {', '.join(known)}")
+
+
+def _own(one: settings.Action, plugin: sinks.Plugin | None, known: Known) -> Iterator[Fault]:
+    """The sink's own keys, with the sink's own model; of those without a sink only the templates."""
+    told: set[object] = set()
+    if plugin is not None:
+        try:
+            plugin.action.model_validate(one.own)
+        except pydantic.ValidationError as error:
+            found = list(_shape(error, plugin.action, one))
+            yield from found
+            told = {place[0] for place, _ in found}
+    for name, written in one.own.items():
+        mark = action.kind(plugin.action, name) if plugin is not None else "template"
+        if name in told:
+            continue
+        if mark == "segments" and isinstance(written, str):
+            yield from ((((name,), message)) for message in _segments(name, written, known))
+        elif mark == "template":
+            yield from _strings(written, (name,), known)
+
+
+def _shape(error: pydantic.ValidationError, model: type[sinks.Action], one: settings.Action) -> Iterator[Fault]:
+    keys = {*schema.known_keys(model), *schema.known_keys(settings.Action)}
+    planned = model.planned | settings.Action.planned
+    meant = set()
+    for line in error.errors(include_url=False, include_input=False):
+        if line["type"] == "extra_forbidden":
+            message = nested.unknown(line["loc"][-1], keys - one.model_fields_set, planned)
+            meant.add(message.partition('did you mean "')[2].removesuffix('"?'))
+            yield tuple(line["loc"]), message
+    for place, message in nested.faults(error):
+        if message != "Extra inputs are not permitted" and not (message == "missing" and place[-1] in meant):
+            yield place, message
+
+
+def _segments(name: str, written: str, known: Known) -> Iterator[str]:
+    try:
+        made = template.Segments(written, path=name == action.PATH)
+    except ValueError as error:
+        yield str(error)
+        return
+    yield from known.unknown(made.names)
+    yield from template.unknown_uses(written)
+
+
+def _payload(written: Any, at: Place, known: Known) -> Iterator[Fault]:
+    yield from _strings(written, at, known)
+    if isinstance(written, str) and template.bare_json(written):
+        yield at, "a value stands bare in JSON; write the payload as a map, or the value with | tojson"
+
+
+def _strings(written: Any, at: Place, known: Known) -> Iterator[Fault]:
+    for place, text in values.strings(written, at):
+        try:
+            made = template.Template(text)
+        except ValueError as error:
+            yield place, str(error)
+            continue
+        if not made.is_literal:
+            yield from ((place, message) for message in known.unknown(made.names))
+            yield from ((place, message) for message in template.unknown_uses(text))

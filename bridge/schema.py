@@ -110,14 +110,15 @@ def known_keys(model: type[Model]) -> frozenset[str]:
 
 
 def decode_lists(model: type[Model], data: dict[Any, Any]) -> dict[Any, Any]:
-    """``data`` with the JSON that an environment variable gives for a list or a map decoded."""
-    found = {}
+    """Decodes the JSON that an environment variable gives for a list or a map, in ``data`` itself: what is noted of a
+    map is found again by its id.
+    """
     for key, kinds in _keys(model).items():
         value = data.get(key)
         if isinstance(value, str) and value[:1] in {"[", "{"} and not kinds & {str, pydantic.SecretStr, Any}:
             with contextlib.suppress(ValueError, RecursionError):
-                found[key] = bounded(json.loads(value))
-    return {**data, **found} if found else data
+                data[key] = bounded(json.loads(value))
+    return data
 
 
 def bounded(value: Any) -> Any:

@@ -35,6 +35,15 @@ class Variables(pydantic_settings.EnvSettingsSource):
         except (ValueError, RecursionError):
             return value
 
+    def next_field(self, field: Any, key: str, case_sensitive: bool | None = None) -> Any:
+        """What no model here names stays the text that it is: a password may look like JSON. (A sink's own model, which
+        is found by its ``type``, reads its texts; a ``NAME_file`` is one.)
+        """
+        found = super().next_field(field, key, case_sensitive)
+        kind = field.annotation if isinstance(field, FieldInfo) else field
+        is_end = kind is str or (isinstance(kind, type) and issubclass(kind, schema.Model))
+        return str if found is None and is_end else found
+
     def __call__(self) -> dict[str, Any]:
         self.values = give_way(super().__call__(), self.current_state)
         return self.values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,50 @@ def test_a_whole_map_can_be_one_variable(folder: Path) -> None:
         MAILWIRE_SINKS__BROKER='{"type": "mqtt", "url": "mqtt://b"}',
     )
     assert (password(found), found.sinks["broker"].type) == ("hush", "mqtt")
+
+
+@pytest.mark.parametrize("text", ["12345", "1e5", "true", "null", '"q"', '{"a":1}', "[1]", "{", " 007 "])
+@pytest.mark.parametrize("way", ["environment", "folder"])
+@pytest.mark.parametrize("place", ["mailboxes__home__password", "sinks__b__password", "sinks__b__headers__x"])
+def test_a_secret_stays_the_text_that_it_is_though_it_looks_like_json(
+    place: str, way: str, text: str, folder: Path
+) -> None:
+    environ = {f"MAILWIRE_{place.upper()}": text} if way == "environment" else {}
+    if way == "folder":
+        (folder / f"run/mailwire_{place}").write_text(text + "\n")
+    file = HOME + "sinks: {b: {type: http, url: 'https://b', user: me, password: x, headers: {x: y}}}\n"
+    found = load(folder, file, **environ)
+    sink: Any = found.sinks["b"]
+    values = {
+        "mailboxes__home__password": found.mailboxes["home"].password,
+        "sinks__b__password": sink.password,
+        "sinks__b__headers__x": sink.headers.root["x"],
+    }
+    assert values[place].get_secret_value() == text
+
+
+def test_a_sink_s_own_model_reads_what_a_variable_gives_it(folder: Path) -> None:
+    found = load(
+        folder,
+        "sinks: {b: {type: mqtt, url: 'mqtt://b'}, h: {type: http, url: 'https://h'}}\n",
+        MAILWIRE_SINKS__B__VERSION="5",
+        MAILWIRE_SINKS__B__KEEPALIVE="20s",
+        MAILWIRE_SINKS__H__HEADERS='{"x-a": "b"}',
+    )
+    sinks: Any = found.sinks
+    assert (sinks["b"].version, sinks["b"].keepalive) == ("5", 20.0)
+    assert sinks["h"].headers.root["x-a"].get_secret_value() == "b"
+
+
+def test_the_name_of_a_secret_s_file_may_be_a_number(folder: Path) -> None:
+    (folder / "12345").write_text("hush")
+    assert password(load(folder, HOME, MAILWIRE_MAILBOXES__HOME__PASSWORD_FILE="12345")) == "hush"
+
+
+def test_a_missing_file_is_told_of_though_a_variable_gives_a_map_beside_it(folder: Path) -> None:
+    file = "sinks: {b: {type: http, url: 'https://b', user: me, password_file: nix}}\n"
+    (fault,) = faults(folder, file, MAILWIRE_SINKS__B__HEADERS='{"x-a": "b"}')
+    assert "sinks.b.password_file" in fault
 
 
 def test_an_empty_variable_counts_as_none(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A configuration file → ``Settings``, or everything that is wrong with it at once.
 
-Every part is looked at on its own: a rule whose shape is right has its meaning checked though another's shape is wrong.
+Every part is looked at on its own: a rule has its meaning checked though another's shape is wrong, and what is sound of
+a rule though the rest of it is not.
 """
 
 from __future__ import annotations
@@ -87,21 +88,49 @@ def _holds_broken(value: Any) -> bool:
 def _meaning(
     settings: Settings | None, values: dict[str, Any], problems: list[Problem], places: Places
 ) -> Iterator[Problem]:
-    """What is wrong with the meaning of the rules whose shape is right."""
+    """What is wrong with the meaning of the rules, as far as their shape is right."""
     raw, sinks, mailboxes = (values.get(key, empty) for key, empty in (("rules", []), ("sinks", {}), ("mailboxes", {})))
-    if not (isinstance(raw, list) and isinstance(sinks, dict) and isinstance(mailboxes, dict)):
+    if not isinstance(raw, list):
         return
     yield from _same_names(raw, places)
+    if not (isinstance(sinks, dict) and isinstance(mailboxes, dict)):
+        return
     if any({"mailboxes", "sinks"}.intersection(faults.meant(problem.message)) for problem in problems):
         return  # a slip in that key: what the rules name is there, but not where it is looked for
-    wrong = {problem.path[1] for problem in problems if problem.path[:1] == ("rules",) and len(problem.path) > 1}
-    types = {name: str(faults.lookup(entry, ("type",))) for name, entry in sinks.items()}  # wrong ones, too
+    told = {problem.path for problem in problems}
+    wrong = {path[1] for path in told if path[:1] == ("rules",) and len(path) > 1}
+    known: dict[str, Any] = {
+        "sinks": {name: str(faults.lookup(entry, ("type",))) for name, entry in sinks.items()},  # wrong ones, too
+        "mailboxes": mailboxes,
+    }
     for n, entry in enumerate(raw):
+        slips: dict[Any, str] = {}
         if n in wrong or _holds_broken(entry):
-            continue
-        rule = settings.rules[n] if settings else Rule.model_validate(entry)
-        for path, message in verify.faults(rule, sinks=types, mailboxes=mailboxes):
-            yield Problem(path=("rules", n, *path), message=message, at=faults.about(message))
+            slips = _slips(problems, ("rules", n))
+            found = verify.raw_faults(_mended(entry, slips), **known)
+        else:
+            found = verify.faults(settings.rules[n] if settings else Rule.model_validate(entry), **known)
+        written: dict[Any, Any] = {key: slip for slip, key in slips.items()}
+        for place, message in found:
+            path = ("rules", n, *(written.get(step, step) for step in place[:1]), *place[1:])
+            if path not in told:
+                yield Problem(path=path, message=message, at=faults.about(message))
+
+
+def _slips(problems: list[Problem], at: yaml.Path) -> dict[Any, str]:
+    """The unknown keys of this map → what was most likely meant."""
+    return {
+        problem.path[-1]: key
+        for problem in problems
+        if problem.path[:-1] == at and problem.at == "key" and (key := faults.meant(problem.message)[0])
+    }
+
+
+def _mended(entry: Any, slips: Mapping[Any, str]) -> Any:
+    """The map as it was meant: `whn` gives names to values, too."""
+    if not slips or not isinstance(entry, dict):
+        return entry
+    return {slips.get(key, key): value for key, value in entry.items()}
 
 
 def _same_names(rules: list[Any], places: Places) -> Iterator[Problem]:

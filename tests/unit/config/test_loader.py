@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bridge import config, errors
 from bridge.config.settings import Settings
+from bridge.rules import verify
 
 GOOD = """
     mailboxes:
@@ -198,6 +199,60 @@ def test_all_faults_come_at_once_in_file_order_and_of_every_kind(folder: Path) -
         "13:11",
         "14:5",
         *(["15:5", "16:27"] if len(found) == 8 else ["16:27"]),
+    ]
+
+
+def test_a_fault_of_a_rule_s_shape_hides_none_of_its_meaning(folder: Path) -> None:
+    text = """
+        mailboxes:
+          home: {host: imap.example.org, user: me, password: hush}
+        sinks:
+          broker: {type: mqtt, url: mqtts://broker.example}
+        rules:
+          - name: motion
+            mailboxes: [hom]
+            whn: {}
+            then:
+              - {sink: brokr, topic: a}
+              - {sink: broker, topic: "{{ plce }}", qos: 7}
+              - {sink: broker, topic: !secret nix, payload: "{{ plce }}"}
+          - name: motion
+            stop: 5
+    """
+    found = faults(folder, text)
+    assert [fault.partition(": ")[0] for fault in found if not fault.startswith("config/secrets.yaml")] == [
+        "7:17",
+        "8:5",
+        "10:16",
+        "11:31",
+        "11:50",
+        "12:31",
+        "12:53",
+        "13:11",
+        "14:11",
+    ]
+
+
+def test_a_place_is_told_of_once_and_in_file_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stub(written: Any, *, sinks: Any, mailboxes: Any) -> list[tuple[tuple[str | int, ...], str]]:
+        assert (written["name"], sinks, list(mailboxes)) == ("a", {"b": "log"}, ["home"])
+        return [(("then", 0, "sink"), "later"), (("whn",), "again"), (("mailboxes", 0), "earlier")]
+
+    monkeypatch.setattr(verify, "raw_faults", stub)
+    text = """
+        mailboxes: {home: {host: a, user: b, password: c}}
+        sinks: {b: {type: log}}
+        rules:
+          - name: a
+            mailboxes: [home]
+            whn: {}
+            then: [{sink: b}]
+    """
+    found = faults(folder, text)
+    assert [fault.rpartition(": ")[2] for fault in found] == [
+        "earlier",
+        'unknown key; did you mean "when"?',
+        "later",
     ]
 
 

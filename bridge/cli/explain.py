@@ -134,6 +134,9 @@ def _delivery(one: delivery.Delivery, encoding: str) -> Tree:
         ("↺ " if one.part == "reset" else "→ ", "green"), (one.sink, "bold"), f" {_line(one.target)}", (later, "dim")
     )
     tree = Tree(title)
+    if one.dead:
+        tree.add(Text.assemble(("✗ dead: ", "red"), _line(one.dead)))
+        return tree
     octets = one.payload[:HEX_OCTETS].hex(" ") + (" …" if len(one.payload) > HEX_OCTETS else "")
     tree.add(Text(f"{encoding}, {len(one.payload)} B: {octets}", style="dim"))
     tree.add(Text(_line(explanation.decoded(one, encoding)) or "(empty)"))

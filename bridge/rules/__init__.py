@@ -4,7 +4,9 @@
 (the clock, what is proven of the sender, counts) enters as a value in ``Moment``. ``wants(mail)`` says, after the
 first fetch, which sections the rules that are still alive need, so that a source downloads no more than that.
 
-A rule that raises counts as not matched and is reported in its verdict; if it has ``stop``, evaluation stops there.
+A rule whose condition raises counts as not matched and is reported in its verdict; if it has ``stop``, evaluation
+stops there. An action that cannot be rendered costs itself alone: the rule matches, the delivery is dead from the
+start (``Delivery.dead``), and the rule's other actions go out.
 
     settings.py      the pydantic models of one entry under ``rules:`` (sources.py: of ``extract``)
     text.py          the text forms of ``when``: word, /regex/, list, map (regex.py: RE2 with Unicode classes)
@@ -15,6 +17,7 @@ A rule that raises counts as not matched and is reported in its verdict; if it h
     extract/         one file a source of ``extract`` (searching.py, kinds.py)
     engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
+    failing.py       what is told of something that raised
     explanation.py   what ``mailwire explain`` says, as values
 """
 
@@ -114,9 +117,7 @@ class Verdict:
     encodings: tuple[str, ...] = ()  # parallel to deliveries: the value of `as`
     after: tuple[Change, ...] = ()
     failed: tuple[Change, ...] = ()
-    error: str = (
-        ""  # why it counts as not matched although its conditions might hold, or why an action was not rendered
-    )
+    error: str = ""  # why it counts as not matched although it might; if it matched, what is not sent, and why
 
 
 class Rules(Protocol):

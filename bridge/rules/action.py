@@ -10,7 +10,7 @@ from typing import Any
 from bridge import errors, payload, plugins, rules, sinks
 from bridge.delivery import Delivery, PartName, delivery_id
 from bridge.mail import Mail
-from bridge.rules import fitting, settings, template, values
+from bridge.rules import failing, fitting, settings, template, values
 
 OCCURRENCE = 0  # of the event; there is one `new` a mail
 PATH = "path"  # the field whose leading slash is only a way of writing
@@ -18,10 +18,18 @@ PATH = "path"  # the field whose leading slash is only a way of writing
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Made:
-    """A delivery, and how its payload was encoded."""
+    """A delivery, and how its payload was encoded (or would have been: a dead one has none)."""
 
     delivery: Delivery
     encoding: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Missing:
+    """What is not sent, and why; there is no delivery that could tell."""
+
+    path: str
+    reason: str
 
 
 class Fields:
@@ -47,33 +55,36 @@ class Fields:
             names |= made.names
         self.names = frozenset(names)
 
-    def render(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of one delivery.
-
-        Raises:
-            errors.RuleError: a value is missing, or a filter cannot take it.
-        """
-        options = dict(self._fixed)
+    def render(self, found: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """The options of one delivery, and what kept the others from being rendered ("" where there are none)."""
+        options, wrong = dict(self._fixed), []
         for name, render in self._rendered.items():
-            value = render(found)
-            options[name] = "/".join(value) if isinstance(value, tuple) else _plain(name, value)
-        return options
+            try:
+                value = render(found)
+                options[name] = "/".join(value) if isinstance(value, tuple) else _plain(value)
+            except Exception as error:  # noqa: BLE001 — whatever it is, it costs this delivery alone
+                wrong.append(f"{name}: {failing.reason(error)}")
+        return options, "; ".join(wrong)
 
     def target(self, options: Mapping[str, Any]) -> str:
         return str(options.get(self._target) or "")
 
 
-def _plain(name: str, value: Any) -> Any:
-    """The value as JSON has it: options are stored."""
+def _plain(value: Any) -> Any:
+    """The value as JSON has it: options are stored.
+
+    Raises:
+        errors.RuleError: JSON has no such value.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(name, member) for key, member in value.items()}
+        return {str(key): _plain(member) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(name, member) for member in value]
+        return [_plain(member) for member in value]
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
-    raise errors.RuleError(f"{name}: {type(value).__name__} cannot stand here")
+    raise errors.RuleError(f"{type(value).__name__} cannot stand here")
 
 
 def kind(model: type[sinks.Action], field: str) -> str | None:
@@ -115,28 +126,50 @@ class Action:
         self.path = f"then.{index}"
         self.names = self._fields.names | self._payload.names | (self._reset.names if self._reset else frozenset())
 
-    def deliveries(self, mail: Mail, moment: rules.Moment, found: Mapping[str, Any]) -> Iterator[Made]:
-        """The main part, then the reset.
-
-        Raises:
-            errors.RuleError: it cannot be rendered, or does not fit.
+    def parts(self, mail: Mail, moment: rules.Moment, found: Mapping[str, Any]) -> Iterator[Made | Missing]:
+        """The main part, then the reset. Raises nothing: a main that cannot be rendered, or does not fit, is dead and
+        has no reset. Of a reset that cannot be rendered there is nothing: its main goes out all the same, since an
+        alarm that stays on does less harm than one that never comes.
         """
         main = self._id(mail, "main")
         known = {**found, "delivery_id": main}
-        options = self._fields.render(known)
-        made = self._encoded(self._payload.render(known))
-        if made is None:
-            return
-        delivery = self._main(mail, moment, main, options, made)
-        yield Made(delivery=delivery, encoding=made.encoding.name)
+        options, wrong = self._fields.render(known)
+        delivery = self._main(mail, moment, main, options)
+        made = wrong or self._rendered(self.path, self._payload, known)
+        if isinstance(made, Missing):
+            yield made
+        elif isinstance(made, str):
+            yield Made(delivery=dataclasses.replace(delivery, dead=made), encoding=self._as or "")
+        else:
+            yield Made(delivery=_carrying(delivery, made), encoding=made.encoding.name)
+            yield from self._resets(mail, delivery, known)
+
+    def _resets(self, mail: Mail, main: Delivery, known: Mapping[str, Any]) -> Iterator[Made | Missing]:
         if self._reset is None or self._written.reset is None:
             return
-        reset = self._encoded(self._reset.render(known))
-        if reset is not None:
-            after = self._written.reset.after
-            yield Made(delivery=self._follow(mail, delivery, reset, after), encoding=reset.encoding.name)
+        path = f"{self.path}.reset"
+        made = self._rendered(path, self._reset, known)
+        if isinstance(made, Missing):
+            yield made
+        elif isinstance(made, str):
+            yield Missing(path=path, reason=made)
+        else:
+            reset = self._follow(mail, main, self._written.reset.after)
+            yield Made(delivery=_carrying(reset, made), encoding=made.encoding.name)
 
-    def _main(self, mail: Mail, moment: rules.Moment, name: str, options: dict[str, Any], made: _Encoded) -> Delivery:
+    def _rendered(self, path: str, value: values.Value, known: Mapping[str, Any]) -> _Encoded | Missing | str:
+        """The payload, or why there is none; ``Missing`` where the rule says that it is dropped then."""
+        try:
+            rendered = value.render(known)
+        except Exception as error:  # noqa: BLE001 — whatever it is, it costs this delivery alone
+            return f"payload: {failing.reason(error)}"
+        try:
+            return self._encoded(path, rendered)
+        except Exception as error:  # noqa: BLE001 — the same
+            return failing.reason(error)
+
+    def _main(self, mail: Mail, moment: rules.Moment, name: str, options: dict[str, Any]) -> Delivery:
+        """Without its payload."""
         written = self._written
         due = moment.now + (written.delay or 0.0)
         received = mail.received.timestamp()
@@ -144,8 +177,7 @@ class Action:
             id=name,
             sink=written.sink,
             target=self._fields.target(options),
-            payload=made.octets,
-            media_type=made.encoding.media_type,
+            payload=b"",
             options=options,
             rule=self._rule,
             mailbox=mail.place.mailbox,
@@ -156,16 +188,14 @@ class Action:
             retry_until=due + written.retry_for,
         )
 
-    def _follow(self, mail: Mail, main: Delivery, made: _Encoded, after_s: float) -> Delivery:
-        """Never expires. It becomes due only after its main, so that its own time to retry begins where that of the
-        main ends.
+    def _follow(self, mail: Mail, main: Delivery, after_s: float) -> Delivery:
+        """The reset, without its payload. Never expires. It becomes due only after its main, so that its own time to
+        retry begins where that of the main ends.
         """
         latest = (main.retry_until or main.created) + after_s
         return dataclasses.replace(
             main,
             id=self._id(mail, "reset"),
-            payload=made.octets,
-            media_type=made.encoding.media_type,
             part="reset",
             not_before=None,
             expires=None,
@@ -179,9 +209,8 @@ class Action:
         where = (place.mailbox, place.folder, place.uidvalidity, place.uid)
         return delivery_id(*where, mail.event, OCCURRENCE, self._rule, self._index, part)
 
-    def _encoded(self, value: Any) -> _Encoded | None:
-        """None where it is too big and the rule says ``drop``.
-
+    def _encoded(self, path: str, value: Any) -> _Encoded | Missing:
+        """
         Raises:
             errors.RuleError: it cannot be expressed in this encoding, or is too big.
         """
@@ -191,7 +220,7 @@ class Action:
         limit = self._written.max_bytes
         if limit is not None and len(octets) > limit:
             if self._written.too_big == "drop":
-                return None
+                return Missing(path=path, reason=f"{_too_big(len(octets), limit)}: dropped")
             octets = self._shortened(value, encoding, limit, len(octets))
         return _Encoded(octets=octets, encoding=encoding)
 
@@ -200,7 +229,7 @@ class Action:
         if self._written.too_big == "truncate":
             shorter = fitting.truncated(value, lambda one: encoding.encode(one, self._written.keys), limit)
         if shorter is None:
-            raise errors.RuleError(f"the payload has {length} bytes; max_bytes is {limit}")
+            raise errors.RuleError(_too_big(length, limit))
         return shorter
 
 
@@ -208,6 +237,14 @@ class Action:
 class _Encoded:
     octets: bytes
     encoding: payload.Encoding
+
+
+def _too_big(length: int, limit: int) -> str:
+    return f"the payload has {length} bytes; max_bytes is {limit}"
+
+
+def _carrying(delivery: Delivery, made: _Encoded) -> Delivery:
+    return dataclasses.replace(delivery, payload=made.octets, media_type=made.encoding.media_type)
 
 
 def natural(value: Any) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from bridge import errors, plugins, rules, sinks
+from bridge import plugins, rules, sinks
 from bridge.mail import Mail
-from bridge.rules import action, kinds, matching, settings, sources, view
+from bridge.rules import action, failing, kinds, matching, settings, sources, view
 from bridge.rules.text import clip
 
 _TEXT_NAMES = frozenset(("mail", "mail.text"))
@@ -161,41 +159,36 @@ class CompiledRule:
             look.values = held_values
 
     def _matched(self, look: matching.Look) -> rules.Verdict:
+        """What comes of it. An action that cannot be rendered costs itself alone: its delivery is dead from the start,
+        and what is not sent at all, a reset or a payload that the rule drops, is told in ``error``.
+        """
         known = view.values(look.mail, rule=self.name, found=look.values)
-        made: list[action.Made] = []
-        for one in self._actions:
-            try:
-                made += one.deliveries(look.mail, look.moment, known)
-            except Exception as error:
-                look.note(one.path, "renders", held=False, saw=clip(str(error), 200))
-                raise
+        made = [part for one in self._actions for part in one.parts(look.mail, look.moment, known)]
+        missing = [part for part in made if isinstance(part, action.Missing)]
+        for part in missing:
+            look.note(part.path, "is sent", held=False, saw=clip(part.reason, 200))
+        sent = [part for part in made if isinstance(part, action.Made)]
         after, failed = self._changes
         return rules.Verdict(
             rule=self.name,
             matched=True,
             stopped=self.stop,
             values={name: view.cap(value) for name, value in look.values.items()},
-            deliveries=tuple(one.delivery for one in made),
-            encodings=tuple(one.encoding for one in made),
+            deliveries=tuple(part.delivery for part in sent),
+            encodings=tuple(part.encoding for part in sent),
             after=after,
             failed=failed,
+            error="; ".join(f"{part.path}: {part.reason}" for part in missing),
         )
 
     def failure(self, error: Exception) -> rules.Verdict:
-        """A rule that raised counts as not matched. What a bug says may quote the mail: only where it is gets told."""
-        reason = str(error) if isinstance(error, errors.MailwireError) else _where(error)
-        return rules.Verdict(rule=self.name, matched=False, stopped=self.stop, error=reason)
+        """A rule that raised counts as not matched."""
+        return rules.Verdict(rule=self.name, matched=False, stopped=self.stop, error=failing.reason(error))
 
     def skipped(self, path: str, wanted: str, saw: str) -> rules.Verdict:
         """When explaining: it was not looked at."""
         line = rules.Checked(path=path, held=False, wanted=wanted, saw=saw)
         return rules.Verdict(rule=self.name, matched=False, conditions=(line,))
-
-
-def _where(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 class _Unasked(matching.Leaf):

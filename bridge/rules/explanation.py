@@ -90,12 +90,21 @@ def _delivery(delivery: Delivery, encoding: str) -> dict[str, Any]:
         "bytes": len(delivery.payload),
         "payload_hex": delivery.payload.hex(),
         "payload": decoded(delivery, encoding),
-        "options": plain(delivery.options),
+        "options": plain({**delivery.options, **facts(delivery)}),
     }
 
 
+def facts(delivery: Delivery) -> dict[str, Any]:
+    """What there is to know of a delivery beside its sink's own options."""
+    return {"dead": delivery.dead} if delivery.dead else {}
+
+
 def decoded(delivery: Delivery, encoding: str) -> str:
-    """The payload for people: a text as it is, anything else as the JSON of what a device decodes."""
+    """The payload for people: a text as it is, anything else as the JSON of what a device decodes; a dead delivery has
+    none.
+    """
+    if delivery.dead:
+        return ""
     value = plugins.find("payload", encoding).decode(delivery.payload)
     return value if isinstance(value, str) else filters.tojson(plain(value))
 

@@ -33,6 +33,13 @@ _QUOTED_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _OTHERS = re.compile(r"\s*(?:include|import|from|extends)\b")
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
+_GAPS = (  # a text for each undefined value, however deep in lists and maps
+    "{%- macro _gaps(value) -%}{%- if value is undefined -%}!"
+    "{%- elif value is mapping -%}{%- for key in value -%}{{- _gaps(value[key]) -}}{%- endfor -%}"
+    "{%- elif value is sequence and value is not string -%}"
+    "{%- for one in value -%}{{- _gaps(one) -}}{%- endfor -%}{%- endif -%}{%- endmacro -%}"
+)
+
 Kind = Literal["text", "{{", "{%", "{#"]
 
 
@@ -178,9 +185,16 @@ def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
         errors.RuleError: a value is missing, or a filter cannot take it.
     """
     value = _run(_engine().eval_expr, expression, values)
-    if value is None and not _run(_engine().eval_expr, f"({expression}) is defined", values):
+    if _has_nothing(value) and _run(_engine().render_str, f"{_GAPS}{{{{ _gaps({expression}) }}}}", values):
         raise errors.RuleError(f'there is no value "{expression.strip()}"')
     return value
+
+
+def _has_nothing(value: Any) -> bool:
+    """Whether there is a None in it: outside of the engine, an undefined value is one, too."""
+    if isinstance(value, dict):
+        return any(map(_has_nothing, value.values()))
+    return any(map(_has_nothing, value)) if isinstance(value, list | tuple) else value is None
 
 
 def _run(call: Callable[..., Any], source: str, values: Mapping[str, Any]) -> Any:

@@ -71,6 +71,17 @@ def test_the_tree_tells_the_reason_first() -> None:
     assert "\x1b" not in result.output
 
 
+def test_a_dead_delivery_says_why(folder: Path) -> None:
+    (folder / "mailwire.yaml").write_text(CONFIG.replace("payload: x", "payload: xyz, max_bytes: 2"))
+    (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))
+    result = run("door.eml")
+    assert result.exit_code == 0, result.output
+    assert "✓ door matches" in result.output
+    assert "✗ dead: the payload has 3 bytes; max_bytes is 2" in result.output
+    door = json.loads(run("--json", "door.eml").stdout)["rules"][1]
+    assert door["deliveries"][0]["options"]["dead"] == "the payload has 3 bytes; max_bytes is 2"
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_mailbox_can_be_chosen() -> None:
     rules = json.loads(run("--json", "--mailbox", "work", "motion.eml").stdout)["rules"]

@@ -161,20 +161,69 @@ def test_too_big_a_payload_is_truncated_at_its_longest_text(
     assert (made.payload.decode() if encoding == "text" else json.loads(made.payload)) == sent
 
 
-def test_too_big_a_payload_fails_unless_the_rule_says_otherwise() -> None:
+def test_too_big_a_payload_is_dead_unless_the_rule_says_otherwise() -> None:
     found = verdict({"payload": "x" * 10, "max_bytes": 5})
-    assert (found.matched, found.error) == (False, "the payload has 10 bytes; max_bytes is 5")
+    assert (found.matched, found.error) == (True, "")
+    assert [(one.dead, one.payload, one.target) for one in found.deliveries] == [
+        ("the payload has 10 bytes; max_bytes is 5", b"", "a")
+    ]
 
 
 def test_numbers_cannot_be_truncated() -> None:
-    found = verdict({"payload": {"a": 123456}, "max_bytes": 5, "too_big": "truncate"})
-    assert (found.matched, found.error) == (False, "the payload has 12 bytes; max_bytes is 5")
+    made = verdict({"payload": {"a": 123456}, "max_bytes": 5, "too_big": "truncate"}).deliveries
+    assert [one.dead for one in made] == ["the payload has 12 bytes; max_bytes is 5"]
 
 
-def test_too_big_a_payload_can_be_dropped_and_the_others_go() -> None:
+def test_too_big_a_payload_can_be_dropped_which_is_told_and_the_others_go() -> None:
     big = {"sink": "broker", "topic": "a", "payload": "x" * 10, "max_bytes": 5, "too_big": "drop"}
-    (made,) = making.deliveries(making.mail(), big, {"sink": "broker", "topic": "b", "payload": "y"})
-    assert made.target == "b"
+    rule = making.rule(then=[big, {"sink": "broker", "topic": "b", "payload": "y"}])
+    (found,) = making.evaluate(making.mail(), rule)
+    assert (found.matched, found.error) == (True, "then.0: the payload has 10 bytes; max_bytes is 5: dropped")
+    assert [one.target for one in found.deliveries] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "target"),
+    [
+        ({"topic": "a/{{ nope }}"}, 'topic: there is no value "nope"', ""),
+        ({"topic": "a/{{ place }}", "payload": "{{ nope }}"}, 'payload: there is no value "nope"', "a/Hall"),
+        ({"payload": {"x": ["{{ nope }}"]}}, 'payload: there is no value "nope"', "a"),
+        ({"payload": "{{ [place, nope] }}"}, 'payload: there is no value "[place, nope]"', "a"),
+        ({"payload": "{{ {'a': [{'b': place.x}]} }}"}, None, "a"),
+        ({"payload": "{{ place | timestamp }}"}, "payload: a filter cannot take its value (ValueError)", "a"),
+        ({"headers": {"X": "{{ nope }}"}}, 'headers: there is no value "nope"', "a"),
+        ({"payload": {"x": 1.0, "y": "{{ 1e308 * 10 }}"}}, None, "a"),
+    ],
+)
+def test_what_cannot_be_rendered_is_dead_and_the_rest_of_the_rule_goes_out(
+    action: dict[str, Any], reason: str | None, target: str
+) -> None:
+    bad = {"sink": "broker", "topic": "a", "reset": {"after": "1s", "payload": "0"}, "expires": "1m", **action}
+    rule = making.rule(when=WHEN, then=[bad, {"sink": "broker", "topic": "good"}], after={"seen": True})
+    (found,) = making.evaluate(making.mail(), rule)
+    assert (found.matched, found.error) == (True, "")
+    dead, good = found.deliveries  # a dead main has no reset
+    assert dead.dead
+    assert reason is None or dead.dead == reason
+    assert (dead.target, dead.payload, dead.part, good.target, good.dead) == (target, b"", "main", "good", "")
+    assert len(found.encodings) == 2
+
+
+def test_nothing_is_a_value_in_a_list() -> None:
+    assert one({"payload": "{{ [none, nope | default(none)] }}"}).payload == b"[null,null]"
+
+
+@pytest.mark.parametrize(
+    ("reset", "reason"),
+    [
+        ("{{ nope }}", 'payload: there is no value "nope"'),
+        ("x" * 10, "the payload has 10 bytes; max_bytes is 5"),
+    ],
+)
+def test_a_reset_that_cannot_be_made_is_told_and_its_main_goes_out(reset: str, reason: str) -> None:
+    found = verdict({"payload": "1", "max_bytes": 5, "reset": {"after": "1s", "payload": reset}})
+    assert (found.matched, found.error) == (True, f"then.0.reset: {reason}")
+    assert [(made.part, made.dead) for made in found.deliveries] == [("main", "")]
 
 
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))

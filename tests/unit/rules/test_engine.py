@@ -12,8 +12,6 @@ from bridge.mail import limits
 from bridge.rules import engine
 from tests.unit.rules import making
 
-BROKEN = {"sink": "broker", "topic": "{{ nope }}"}
-
 
 def names(*written: Any, mail: Any = None) -> list[tuple[str, bool]]:
     return [(verdict.rule, verdict.matched) for verdict in making.evaluate(mail or making.mail(), *written)]
@@ -40,26 +38,6 @@ def test_a_rule_that_stops_is_the_last_only_if_it_matches() -> None:
     assert names(missing, making.rule(name="a"), stopping, making.rule(name="z")) == [("a", True), ("s", True)]
 
 
-def test_a_rule_that_fails_counts_as_not_matched_and_is_told() -> None:
-    verdicts = making.evaluate(making.mail(), making.rule(name="f", then=[BROKEN]), making.rule(name="z"))
-    assert [(v.rule, v.matched, v.error) for v in verdicts] == [
-        ("f", False, 'there is no value "nope"'),
-        ("z", True, ""),
-    ]
-    assert verdicts[0].deliveries == ()
-
-
-def test_a_rule_that_fails_and_has_stop_stops() -> None:
-    verdicts = making.evaluate(making.mail(), making.rule(name="f", then=[BROKEN], stop=True), making.rule(name="z"))
-    assert [(v.rule, v.matched, v.stopped) for v in verdicts] == [("f", False, True)]
-
-
-def test_no_action_is_sent_when_one_cannot_be_rendered() -> None:
-    good = {"sink": "broker", "topic": "a"}
-    (verdict,) = making.evaluate(making.mail(), making.rule(then=[good, BROKEN]))
-    assert (verdict.matched, verdict.deliveries) == (False, ())
-
-
 class _Failing(rules.Condition):
     wanted = "trouble"
 
@@ -76,6 +54,46 @@ def failing_subject(monkeypatch: pytest.MonkeyPatch) -> None:
 
     plugins.find.cache_clear()
     monkeypatch.setattr(plugins, "find", plugins.find.__wrapped__)
+
+
+@pytest.mark.usefixtures("failing_subject")
+def test_a_rule_that_fails_counts_as_not_matched_and_is_told() -> None:
+    written = making.rule(name="f", when={"subject": "x"}), making.rule(name="z")
+    failed, other = making.evaluate(making.mail(), *written)
+    assert (failed.rule, failed.matched, failed.stopped, failed.deliveries) == ("f", False, False, ())
+    assert failed.error.startswith("ZeroDivisionError")
+    assert (other.rule, other.matched, other.error) == ("z", True, "")
+
+
+@pytest.mark.usefixtures("failing_subject")
+@pytest.mark.parametrize("explain", [False, True])
+def test_a_rule_that_fails_and_has_stop_stops(explain: bool) -> None:
+    written = making.rule(name="f", when={"subject": "x"}, stop=True), making.rule(name="z")
+    verdicts = making.compiled(*written).evaluate(making.mail(), making.moment(), explain=explain)
+    assert [(v.rule, v.matched, v.stopped) for v in verdicts if v.error or v.matched] == [("f", False, True)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"when": {"subject": "door"}},
+        {"when": {"if": "{{ nope > 3 }}"}},
+        {"when": {"if": "{{ mail.size > 'x' }}"}},
+        {"extract": {"t": {"body": "/nothing/"}}},
+        {"extract": {"t": {"subject": "/Hall/", "type": "int"}}},
+    ],
+)
+@pytest.mark.parametrize("explain", [False, True])
+def test_a_rule_that_does_not_match_stops_nothing(written: dict[str, Any], explain: bool) -> None:
+    both = making.rule(name="s", stop=True, **written), making.rule(name="z")
+    verdicts = making.compiled(*both).evaluate(making.mail(), making.moment(), explain=explain)
+    assert [(v.rule, v.stopped) for v in verdicts if v.matched] == [("z", False)]
+    assert not any(v.stopped for v in verdicts)
+
+
+def test_a_rule_whose_delivery_is_dead_has_matched_and_stops() -> None:
+    dead = making.rule(name="s", stop=True, then=[{"sink": "broker", "topic": "{{ nope }}"}])
+    assert names(dead, making.rule(name="z")) == [("s", True)]
 
 
 @pytest.mark.usefixtures("failing_subject")

@@ -91,11 +91,22 @@ def test_a_match_is_explained() -> None:
     }
 
 
-def test_a_rule_that_fails_says_where_and_why() -> None:
+def test_a_delivery_that_cannot_be_made_says_why() -> None:
     (rule,) = explain(making.mail(), making.rule(then=[{"sink": "broker", "topic": "{{ nope }}"}]))["rules"]  # type: ignore[misc]
-    assert (rule["matched"], rule["deliveries"]) == (False, [])
-    assert rule["conditions"] == [
-        {"path": "then.0", "held": False, "wanted": "renders", "saw": 'there is no value "nope"'}
+    assert (rule["matched"], rule["conditions"]) == (True, [])
+    (delivery,) = rule["deliveries"]
+    assert (delivery["target"], delivery["bytes"], delivery["payload"], delivery["payload_hex"]) == ("", 0, "", "")
+    assert delivery["options"]["dead"] == 'topic: there is no value "nope"'
+
+
+def test_what_is_not_sent_at_all_is_a_line_of_its_own() -> None:
+    reset = {"after": "1s", "payload": "{{ nope }}"}
+    then = [{"sink": "lamp", "payload": "xx", "max_bytes": 1, "too_big": "drop"}, {"sink": "lamp", "reset": reset}]
+    (rule,) = explain(making.mail(), making.rule(then=then))["rules"]  # type: ignore[misc]
+    assert (rule["matched"], len(rule["deliveries"])) == (True, 1)
+    assert [(line["path"], line["held"], line["saw"]) for line in rule["conditions"]] == [
+        ("then.0", False, "the payload has 2 bytes; max_bytes is 1: dropped"),
+        ("then.1.reset", False, 'payload: there is no value "nope"'),
     ]
 
 

@@ -1,7 +1,7 @@
 """What ``from``, ``to``, ``cc`` and ``reply_to`` ask for.
 
-*@cameras.example     a glob over the address, ignoring case
-cameras.example       without an @: every address in exactly that domain (a glob over the domain)
+*@cameras.example     a glob over the whole address, ignoring case; so is camera1*
+cameras.example       without an @ and a wildcard: every address in exactly that domain
 {name: text}          the display name
 [a, b]                any of these
 """
@@ -49,7 +49,7 @@ class Addresses(nested.Parsed):
         text = Text.json_schema()
         glob = {
             "type": "string",
-            "description": "a glob over the address, or a domain",
+            "description": "a glob over the whole address, or a domain",
             "examples": ["*@cameras.example"],
         }
         named = {"type": "object", "properties": {"name": text}, "additionalProperties": False, "minProperties": 1}
@@ -70,7 +70,7 @@ class _Exact(_Matcher):
         self._address = _folded(written)
 
     def find(self, one: address.Address) -> Mapping[str, Any] | None:
-        return NOTHING if one.address.casefold() == self._address else None
+        return NOTHING if _plain(one) == self._address else None
 
 
 class _Domain(_Matcher):
@@ -84,11 +84,11 @@ class _Domain(_Matcher):
 
 class _Glob(_Matcher):
     def __init__(self, written: str) -> None:
-        self.wanted = written if "@" in written else f"*@{written}"
-        self._pattern = regex.glob(_folded(self.wanted))
+        self.wanted = written
+        self._pattern = regex.glob(_folded(written) if "@" in written else address.domain(written))
 
     def find(self, one: address.Address) -> Mapping[str, Any] | None:
-        return NOTHING if self._pattern.fullmatch(one.address.casefold()) else None
+        return NOTHING if self._pattern.fullmatch(_plain(one)) else None
 
 
 class _Name(_Matcher):
@@ -104,6 +104,12 @@ class _Name(_Matcher):
 def _folded(written: str) -> str:
     local, _, domain = written.strip().rpartition("@")
     return f"{local.casefold()}@{address.domain(domain)}"
+
+
+def _plain(one: address.Address) -> str:
+    """The address without regard to case. A domain has been made so already, by the rules of domains: ß is not ss."""
+    local, at, domain = one.address.rpartition("@")
+    return f"{local.casefold()}{at}{domain}" if at else one.address.casefold()
 
 
 def _matcher(value: Any) -> _Matcher:

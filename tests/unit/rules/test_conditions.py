@@ -25,6 +25,12 @@ REPORT = 'multipart/report; report-type={}; boundary="b"'
         ({"from": "example"}, False),
         ({"from": "cam"}, False),
         ({"from": "*.example"}, True),
+        ({"from": "*camera*"}, True),
+        ({"from": "*CAM@*"}, True),
+        ({"from": "cam*"}, True),
+        ({"from": "c?m@cameras.exampl[de]"}, True),
+        ({"from": "camera*"}, False),
+        ({"from": "*cameras"}, False),
         ({"from": "*@example"}, False),
         ({"from": ["a@b.example", "cameras.example"]}, True),
         ({"from": {"name": "cam"}}, True),
@@ -123,6 +129,22 @@ def test_only_mail_that_is_not_automatic_matches_unless_the_rule_says_so(
 def test_a_sender_who_only_looks_alike_does_not_match(sender: str) -> None:
     for wanted in ("cam@cameras.example", "cameras.example", "*@cameras.example"):
         assert not making.matches(making.mail(From=sender), when={"from": wanted})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held"),
+    [
+        ("cam@straße.example", True),
+        ("*@STRAßE.example", True),
+        ("*straße*", True),
+        ("straße.example", True),
+        ("cam@xn--strae-oqa.example", True),
+        ("cam@strasse.example", False),
+        ("*strasse*", False),
+    ],
+)
+def test_a_domain_is_compared_by_the_rules_of_domains(wanted: str, held: bool) -> None:
+    assert making.matches(making.mail(From="Cam@xn--strae-oqa.example"), when={"from": wanted}) is held
 
 
 def test_named_groups_become_values() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +20,7 @@ from bridge.rules import engine, explanation
 PIPED_COLUMNS = 160
 HEX_OCTETS = 64  # of a payload, on the terminal; `--json` has all of it
 LINE_CHARS = 300
+EVENTS = ("new", "flagged", "unflagged", "seen", "gone", "count")
 
 
 @click.command(short_help="What each rule makes of a mail, and why.")
@@ -29,13 +30,15 @@ LINE_CHARS = 300
 @click.option(
     "--at", metavar="TIME", help="When it is looked at, such as 2026-11-01T07:30. Default: the mail's arrival."
 )
+@click.option("--event", metavar="EVENT", default="new", help="What happened to it. Default: new.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mail, a line each.")
 def command(
-    *, mails: tuple[IO[bytes], ...], config_path: Path, mailbox: str | None, at: str | None, as_json: bool
+    *, mails: tuple[IO[bytes], ...], config_path: Path, mailbox: str | None, at: str | None, event: str, as_json: bool
 ) -> None:
     """What each rule makes of these mails, and why: each condition with what it wanted and what it saw, the values,
     and what would be sent, byte for byte. Sends nothing, asks nobody, touches no state.
     """
+    _check_event(event)
     settings = config.load(config_path)
     where = _place(settings, mailbox)
     when = _time(at, settings.timezone) if at else None
@@ -46,6 +49,14 @@ def command(
             click.echo(json.dumps(found.as_json(), ensure_ascii=False))
         else:
             _print_tree(file.name, found)
+
+
+def _check_event(event: str) -> None:
+    """There is one as yet, ``new``."""
+    if event in EVENTS and event != "new":
+        raise click.BadParameter(f'"{event}" is not yet supported', param_hint="--event")
+    if event not in EVENTS:
+        raise click.BadParameter(f'no event is called "{event}"; there are: {", ".join(EVENTS)}', param_hint="--event")
 
 
 def _place(settings: config.Settings, mailbox: str | None) -> dict[str, Any]:
@@ -91,7 +102,7 @@ def _print_tree(name: str, found: explanation.Explanation) -> None:
     tree = Tree(Text.assemble((_line(mail["subject"]) or "(no subject)", "bold"), (f"  {_line(name)}", "dim")))
     tree.add(Text(_about(mail), style="dim"))
     for verdict in found.verdicts:
-        _add_rule(tree, verdict)
+        _add_rule(tree, found.mail, verdict)
     console.print(tree)
 
 
@@ -101,7 +112,7 @@ def _about(mail: dict[str, Any]) -> str:
     return ", ".join([*map(_line, parts), *([f"{count} attachment{'s' if count > 1 else ''}"] if count else [])])
 
 
-def _add_rule(tree: Tree, verdict: rules.Verdict) -> None:
+def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict) -> None:
     mark = ("✓ ", "green") if verdict.matched else ("✗ ", "red")
     says = "matches" if verdict.matched else "does not match"
     title = Text.assemble(mark, (verdict.rule, "bold"), f" {says}", *([", and stops"] if verdict.stopped else []))
@@ -115,7 +126,7 @@ def _add_rule(tree: Tree, verdict: rules.Verdict) -> None:
     if verdict.values:
         branch.add(Text("values: " + ", ".join(f"{name} = {_value(value)}" for name, value in verdict.values.items())))
     for one, encoding in explanation.in_order(verdict):
-        branch.add(_delivery(one, encoding))
+        branch.add(_delivery(mail, one, encoding))
 
 
 def _checked(line: rules.Checked) -> Text:
@@ -128,11 +139,12 @@ def _value(value: Any) -> str:
     return _line(json.dumps(explanation.plain(value), ensure_ascii=False))
 
 
-def _delivery(one: delivery.Delivery, encoding: str) -> Tree:
-    later = f", {one.reset_after:g} s after it was acknowledged" if one.reset_after is not None else ""
+def _delivery(mail: Mail, one: delivery.Delivery, encoding: str) -> Tree:
+    facts = explanation.facts(mail, one)
     title = Text.assemble(
-        ("↺ " if one.part == "reset" else "→ ", "green"), (one.sink, "bold"), f" {_line(one.target)}", (later, "dim")
-    )
+        ("↺ " if one.part == "reset" else "→ ", "green"), (one.sink, "bold"), f" {_line(one.target)}",
+        (_when(facts), "dim"), *([(" expired", "red")] if "expired" in facts else []),
+    )  # fmt: skip
     tree = Tree(title)
     if one.dead:
         tree.add(Text.assemble(("✗ dead: ", "red"), _line(one.dead)))
@@ -143,6 +155,17 @@ def _delivery(one: delivery.Delivery, encoding: str) -> Tree:
     if options := ", ".join(f"{name}: {_value(value)}" for name, value in one.options.items()):
         tree.add(Text(options, style="dim"))
     return tree
+
+
+def _when(facts: Mapping[str, Any]) -> str:
+    words = {
+        "delay_s": "{} s after the match",
+        "expires_s": "expires {} s after the mail's arrival",
+        "reset_after_s": "{} s after it was acknowledged",
+    }
+    if "delay_s" in facts:
+        words["expires_s"] += " and the delay"
+    return "".join(f", {text.format(facts[name])}" for name, text in words.items() if name in facts)
 
 
 def _line(text: str) -> str:

@@ -12,6 +12,7 @@ from bridge.delivery import Delivery, PartName, delivery_id
 from bridge.mail import Mail
 from bridge.rules import failing, fitting, settings, template, values
 
+ARRIVAL_GRAIN_S = 1.0
 OCCURRENCE = 0  # of the event; there is one `new` a mail
 PATH = "path"  # the field whose leading slash is only a way of writing
 
@@ -172,7 +173,6 @@ class Action:
         """Without its payload."""
         written = self._written
         due = moment.now + (written.delay or 0.0)
-        received = mail.received.timestamp()
         return Delivery(
             id=name,
             sink=written.sink,
@@ -184,7 +184,9 @@ class Action:
             folder=mail.place.folder,
             created=moment.now,
             not_before=due if written.delay else None,
-            expires=None if written.expires is None else received + written.expires + (written.delay or 0.0),
+            expires=None
+            if written.expires is None
+            else arrived(mail, moment.now) + written.expires + (written.delay or 0.0),
             retry_until=due + written.retry_for,
         )
 
@@ -241,6 +243,14 @@ class _Encoded:
 
 def _too_big(length: int, limit: int) -> str:
     return f"the payload has {length} bytes; max_bytes is {limit}"
+
+
+def arrived(mail: Mail, now: float) -> float:
+    """When it came, POSIX seconds, at the latest. INTERNALDATE has whole seconds (RFC 9051, section 2.3.3), so that up
+    to one more has passed of the mail's first; but it cannot have come after ``now``.
+    """
+    received = mail.received.timestamp()
+    return received if mail.received.microsecond else min(received + ARRIVAL_GRAIN_S, max(received, now))
 
 
 def _carrying(delivery: Delivery, made: _Encoded) -> Delivery:

@@ -11,7 +11,7 @@ from typing import Any
 from bridge import plugins, rules
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import filters, view
+from bridge.rules import action, filters, view
 
 AUTH = "none"  # how far From is proven: without a trusted server and a verified signature, nothing is
 
@@ -25,7 +25,7 @@ class Explanation:
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints, JSON values only."""
-        return {"mail": _mail(self.mail), "rules": [_rule(verdict) for verdict in self.verdicts]}
+        return {"mail": _mail(self.mail), "rules": [_rule(self.mail, verdict) for verdict in self.verdicts]}
 
 
 def explain(mail: Mail, rule_set: rules.Rules, moment: rules.Moment) -> Explanation:
@@ -46,14 +46,14 @@ def _mail(mail: Mail) -> dict[str, Any]:
     }
 
 
-def _rule(verdict: rules.Verdict) -> dict[str, Any]:
+def _rule(mail: Mail, verdict: rules.Verdict) -> dict[str, Any]:
     return {
         "name": verdict.rule,
         "matched": verdict.matched,
         "stopped": verdict.stopped,
         "conditions": [dataclasses.asdict(line) for line in lines(verdict)],
         "values": {name: plain(value) for name, value in verdict.values.items()},
-        "deliveries": [_delivery(delivery, encoding) for delivery, encoding in in_order(verdict)],
+        "deliveries": [_delivery(mail, delivery, encoding) for delivery, encoding in in_order(verdict)],
     }
 
 
@@ -82,7 +82,7 @@ def _in_group(path: str) -> bool:
     return path.startswith(("when.any.", "when.all.", "when.not."))
 
 
-def _delivery(delivery: Delivery, encoding: str) -> dict[str, Any]:
+def _delivery(mail: Mail, delivery: Delivery, encoding: str) -> dict[str, Any]:
     return {
         "sink": delivery.sink,
         "target": delivery.target,
@@ -90,13 +90,31 @@ def _delivery(delivery: Delivery, encoding: str) -> dict[str, Any]:
         "bytes": len(delivery.payload),
         "payload_hex": delivery.payload.hex(),
         "payload": decoded(delivery, encoding),
-        "options": plain({**delivery.options, **facts(delivery)}),
+        "options": plain({**delivery.options, **facts(mail, delivery)}),
     }
 
 
-def facts(delivery: Delivery) -> dict[str, Any]:
-    """What there is to know of a delivery beside its sink's own options."""
-    return {"dead": delivery.dead} if delivery.dead else {}
+def facts(mail: Mail, one: Delivery) -> dict[str, Any]:
+    """What there is to know of a delivery beside its sink's own options: when it is due and stale, as the rule has it,
+    and whether it is so by now.
+    """
+    delay_s = None if one.not_before is None else one.not_before - one.created
+    arrived = action.arrived(mail, one.created)
+    known: dict[str, Any] = {
+        "part": None if one.part == "main" else one.part,
+        "delay_s": _seconds(delay_s),
+        "expires_s": _seconds(None if one.expires is None else one.expires - arrived - (delay_s or 0.0)),
+        "expired": True if one.expires is not None and one.expires <= one.created else None,
+        "reset_after_s": _seconds(one.reset_after),
+        "dead": one.dead or None,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _seconds(value: float | None) -> int | float | None:
+    """To the millisecond, the finest that a rule can say."""
+    rounded = None if value is None else round(value, 3)
+    return int(rounded) if rounded is not None and rounded.is_integer() else rounded
 
 
 def decoded(delivery: Delivery, encoding: str) -> str:

@@ -71,6 +71,17 @@ def test_the_tree_tells_the_reason_first() -> None:
     assert "\x1b" not in result.output
 
 
+def test_the_times_of_a_delivery_are_told_and_whether_it_is_expired(folder: Path) -> None:
+    timed = "payload: x, expires: 5m, delay: 2s, reset: { after: 30s, payload: y }"
+    (folder / "mailwire.yaml").write_text(CONFIG.replace("payload: x", timed))
+    (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))
+    early, late = run("--event", "new", "door.eml").output, run("--at", "2026-11-01T12:00", "door.eml").output
+    assert ", 2 s after the match, expires 300 s after the mail's arrival and the delay\n" in early
+    assert ", 30 s after it was acknowledged" in early
+    assert "✓ door matches" in late
+    assert "and the delay expired" in late
+
+
 def test_a_dead_delivery_says_why(folder: Path) -> None:
     (folder / "mailwire.yaml").write_text(CONFIG.replace("payload: x", "payload: xyz, max_bytes: 2"))
     (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))
@@ -95,6 +106,8 @@ def test_a_mailbox_can_be_chosen() -> None:
     [
         (("--mailbox", "wrok", "motion.eml"), "no mailbox is called 'wrok'"),
         (("--at", "noon", "motion.eml"), "'noon' is no time"),
+        (("--event", "flagged", "motion.eml"), '"flagged" is not yet supported'),
+        (("--event", "nwe", "motion.eml"), 'no event is called "nwe"'),
         (("nothing.eml",), "nothing.eml"),
         ((), "MAIL.eml"),
     ],

@@ -112,8 +112,8 @@ def test_the_same_mail_gives_the_same_deliveries() -> None:
     ("action", "times"),
     [
         ({}, {"not_before": None, "expires": None, "retry_until": making.NOW + 86_400}),
-        ({"expires": "5m"}, {"expires": making.ARRIVED.timestamp() + 300}),
-        ({"expires": "5m", "delay": "1m"}, {"expires": making.ARRIVED.timestamp() + 360}),
+        ({"expires": "5m"}, {"expires": making.ARRIVED.timestamp() + 301}),
+        ({"expires": "5m", "delay": "1m"}, {"expires": making.ARRIVED.timestamp() + 361}),
         ({"delay": "1m"}, {"not_before": making.NOW + 60, "retry_until": making.NOW + 60 + 86_400}),
         ({"retry_for": "10s"}, {"retry_until": making.NOW + 10}),
     ],
@@ -122,6 +122,20 @@ def test_times_count_from_where_they_should(action: dict[str, Any], times: dict[
     made = one(action)
     assert made.created == making.NOW
     assert {name: getattr(made, name) for name in times} == times
+
+
+@pytest.mark.parametrize(
+    ("received_us", "now_s", "expires_s"),
+    [(0, 0.0, 60), (0, 0.25, 60.25), (0, 1.0, 61), (0, 9.0, 61), (0, -5.0, 60), (500_000, 9.0, 60.5)],
+)
+def test_the_second_that_an_arrival_is_known_to_is_granted_but_no_more(
+    received_us: int, now_s: float, expires_s: float
+) -> None:
+    """INTERNALDATE is cut to whole seconds; what is looked at within the first has come within it."""
+    mail = making.mail(received=making.ARRIVED.replace(microsecond=received_us))
+    action = {"sink": "broker", "topic": "a", "expires": "1m"}
+    (made,) = making.deliveries(mail, action, now=making.ARRIVED.timestamp() + now_s)
+    assert made.expires == making.ARRIVED.timestamp() + expires_s
 
 
 def test_a_reset_goes_to_the_same_target_later_and_never_expires() -> None:

@@ -83,7 +83,7 @@ def test_a_match_is_explained() -> None:
                         "bytes": 1,
                         "payload_hex": "30",
                         "payload": "0",
-                        "options": {"path": "light", "method": "PUT"},
+                        "options": {"path": "light", "method": "PUT", "part": "reset", "reset_after_s": 3},
                     },
                 ],
             }
@@ -97,6 +97,30 @@ def test_a_delivery_that_cannot_be_made_says_why() -> None:
     (delivery,) = rule["deliveries"]
     assert (delivery["target"], delivery["bytes"], delivery["payload"], delivery["payload_hex"]) == ("", 0, "", "")
     assert delivery["options"]["dead"] == 'topic: there is no value "nope"'
+
+
+def options(now: float = making.NOW, **action: object) -> list[dict[str, object]]:
+    made = making.compiled(making.rule(then=[{"sink": "lamp", "path": "x", **action}]))
+    (rule,) = explanation.explain(making.mail(), made, making.moment(now)).as_json()["rules"]
+    assert rule["matched"]
+    sinks = {"path", "method"}
+    return [{name: value for name, value in one["options"].items() if name not in sinks} for one in rule["deliveries"]]
+
+
+def test_the_times_of_a_delivery_are_told_as_the_rule_has_them() -> None:
+    arrived = making.ARRIVED.timestamp()
+    assert options() == [{}]
+    for now in (arrived, arrived + 0.4, arrived + 20):
+        assert options(now, delay="1500ms", expires="5m") == [{"delay_s": 1.5, "expires_s": 300}]
+    reset = {"after": "2m", "payload": "0"}
+    assert options(expires="1h", reset=reset) == [{"expires_s": 3600}, {"part": "reset", "reset_after_s": 120}]
+
+
+def test_what_is_expired_when_it_is_looked_at_says_so() -> None:
+    arrived = making.ARRIVED.timestamp()
+    assert options(arrived + 60.9, expires="1m") == [{"expires_s": 60}]  # INTERNALDATE has whole seconds
+    assert options(arrived + 61, expires="1m") == [{"expires_s": 60, "expired": True}]
+    assert options(arrived + 61, expires="1m", delay="5s") == [{"expires_s": 60, "delay_s": 5}]
 
 
 def test_what_is_not_sent_at_all_is_a_line_of_its_own() -> None:

@@ -34,6 +34,17 @@ import bridge
 from bridge import errors
 
 DEFAULT_CONFIG = Path("config/mailwire.yaml")
+SHORT_HELP = 66  # characters: what 80 columns leave for it
+PLANNED = (
+    "backtest",
+    "fire",
+    "login",
+    "mailbox",
+    "secret",
+    "selftest",
+    "state",
+    "status",
+)  # refused as such, until then
 _CONFIG_KEY = "bridge.cli.config"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -55,9 +66,22 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
+        if args and args[0] in PLANNED and args[0] not in known:
+            raise click.UsageError(f"{args[0]}: not yet supported", ctx=ctx)
         if args and not args[0].startswith("-") and args[0] not in known:
             raise click.exceptions.NoSuchCommand(args[0], possibilities=known, ctx=ctx)
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, each with its whole short help; then those that are still to come."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, found.get_short_help_str(limit=SHORT_HELP)) for name, found in commands if found]
+            )
+        with formatter.section("Not yet supported"):
+            planned = ", ".join(name for name in PLANNED if name not in self.list_commands(ctx))
+            formatter.write_text(planned)
 
 
 @functools.cache

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -15,25 +19,85 @@ from bridge.cli import (
     config_option,
 )
 
+# isort: split
+import structlog
 
-@click.command()
+log = structlog.get_logger()
+ENDING = (signal.SIGTERM, signal.SIGINT)
+LAST_WORDS_S = 2  # for closing connections and the state, when told to stop a second time
+
+
+@click.command(short_help="Run the bridge until SIGTERM or Ctrl-C.")
 @config_option
-def command(*, config_path: Path) -> None:
-    """Run the bridge until SIGTERM or Ctrl-C; it then finishes what is in flight.
+@click.pass_context
+def command(ctx: click.Context, *, config_path: Path) -> None:
+    """Run the bridge until SIGTERM or Ctrl-C; it then finishes what is in flight. A second one ends it at once, with
+    exit 1; nothing is lost by that: what was not acknowledged is sent again.
 
     Watches every mailbox, runs the rules over each new mail, delivers what they cause. Logs to standard error:
     coloured on a terminal, one JSON object a line elsewhere.
     """
     settings = config.load(config_path)
     _logs.configure(settings.log_level)
-    asyncio.run(_run(settings))
+    if not settings.mailboxes:
+        log.warning("no mailbox is configured: no mail will arrive; add one under mailboxes:", config=str(config_path))
+    try:
+        asyncio.run(_run(settings))
+    except asyncio.CancelledError:  # told to stop a second time
+        ctx.exit(1)
 
 
 async def _run(settings: config.Settings) -> None:
     from bridge import app  # after the configuration: a fault in it is told before anything heavy is loaded
 
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await app.run(settings, stop=stop)
+    running = asyncio.ensure_future(app.run(settings, stop=stop))
+    _Signals(stop, running).listen()
+    await running
+
+
+class _Signals:
+    """The first signal to end sets ``stop``, the second cancels ``running``; SIGHUP does no harm.
+
+    Handlers of Python's own, not of the event loop: what closes may wait in the loop's own thread for one that waits
+    for a server, and the loop hears nothing then.
+    """
+
+    def __init__(self, stop: asyncio.Event, running: asyncio.Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = stop
+        self._running = running
+
+    def listen(self) -> None:
+        for number in ENDING:
+            signal.signal(number, self._first)
+        self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+
+    def _first(self, *_: object) -> None:
+        for number in ENDING:
+            signal.signal(number, self._second)
+        self._soon(self._end)
+
+    def _second(self, *_: object) -> None:
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+        signal.alarm(LAST_WORDS_S)
+        self._soon(self._end_now)
+
+    def _soon(self, what: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            self._loop.call_soon_threadsafe(what)
+
+    def _end(self) -> None:
+        self._stop.set()
+        log.info("told to stop: what is in flight is finished first; a second signal ends at once")
+
+    def _end_now(self) -> None:
+        self._running.cancel()
+        log.warning("told to stop again: ending at once; what was not acknowledged is sent after the next start")
+
+    def _hung_up(self) -> None:
+        try:
+            log.warning("reload is not yet supported; restart to read the configuration anew")
+        except OSError:  # it meant that the terminal is gone, and nobody hears what we say
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+            self._stop.set()

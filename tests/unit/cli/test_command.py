@@ -121,10 +121,26 @@ def test_a_wrong_command_line_exits_2_and_says_why_on_stderr(
 
 def test_help_lists_every_command_with_a_line(mailwire: Mailwire) -> None:
     done = mailwire("--help")
-    lines = dict(line.split(None, 1) for line in done.stdout.partition("Commands:\n")[2].splitlines())
+    commands, _, planned = done.stdout.partition("Commands:\n")[2].partition("\n\n")
+    lines = dict(line.split(None, 1) for line in commands.splitlines())
     assert set(lines) == {path.stem for path in (ROOT / "bridge/cli").glob("[!_]*.py")}
     assert all(lines.values())
+    assert not [line for line in lines.values() if line.endswith("...")], "none is cut off"
+    assert planned == f"Not yet supported:\n  {', '.join(cli.PLANNED)}\n"
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", cli.PLANNED)
+def test_a_command_of_the_interface_that_is_not_built_is_refused_as_such(name: str, mailwire: Mailwire) -> None:
+    done = mailwire(name, "--some", "thing")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Error: {name}: not yet supported\n" in done.stderr
+
+
+def test_the_summaries_fit_into_a_small_terminal(mailwire: Mailwire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = mailwire("--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(lines) == len(list((ROOT / "bridge/cli").glob("[!_]*.py")))
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "bridge/cli").glob("[!_]*.py")))

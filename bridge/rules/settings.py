@@ -68,8 +68,8 @@ def _not_empty(value: Any) -> Any:
 
 
 def _no_template(value: Any) -> Any:
-    if isinstance(value, str) and "{{" in value:
-        raise ValueError("a template here is not yet supported; write a duration like 5m")
+    if isinstance(value, str) and ("{{" in value or "{%" in value):
+        raise ValueError("a template here is not yet supported")
     return value
 
 
@@ -92,9 +92,8 @@ When = _when()
 _Duration = Annotated[schema.Duration, pydantic.BeforeValidator(_no_template)]
 _Name = Annotated[str, pydantic.Field(min_length=1)]
 _Names = Annotated[tuple[_Name, ...], pydantic.AfterValidator(_not_empty), pydantic.BeforeValidator(_listed)]
-_Flags = Annotated[
-    tuple[Annotated[str, pydantic.AfterValidator(flags.checked)], ...], pydantic.BeforeValidator(_listed)
-]
+_Folder = Annotated[_Name, pydantic.BeforeValidator(_no_template)]
+_Flag = Annotated[str, pydantic.AfterValidator(flags.checked), pydantic.BeforeValidator(_no_template)]
 
 
 class Reset(schema.Model):
@@ -157,9 +156,9 @@ class Aftermath(schema.Model):
     planned: ClassVar[frozenset[str]] = frozenset(("reply",))
 
     seen: pydantic.StrictBool = False
-    flag: _Flags = ()
-    copy_: Annotated[tuple[_Name, ...], pydantic.BeforeValidator(_listed)] = pydantic.Field((), alias="copy")
-    move: _Name | None = None
+    flag: Annotated[tuple[_Flag, ...], pydantic.BeforeValidator(_listed)] = ()
+    copy_: Annotated[tuple[_Folder, ...], pydantic.BeforeValidator(_listed)] = pydantic.Field((), alias="copy")
+    move: _Folder | None = None
     delete: pydantic.StrictBool = False
 
     @pydantic.model_validator(mode="after")

@@ -6,6 +6,7 @@ import abc
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bridge import errors
 from bridge.rules import template
 
 Place = tuple[str | int, ...]
@@ -43,13 +44,34 @@ class One(Value):
         return self._template.render(values)
 
 
-class Map(Value):
-    def __init__(self, items: Mapping[Any, Value]) -> None:
-        self._items = items
-        self.names = frozenset[str]().union(*(item.names for item in items.values()))
+class Key(Value):
+    """Always a text."""
+
+    def __init__(self, made: template.Template) -> None:
+        self._template = made
+        self.names = made.names
 
     def render(self, values: Mapping[str, Any]) -> Any:
-        return {key: item.render(values) for key, item in self._items.items()}
+        return self._template.text(values)
+
+
+class Map(Value):
+    """Keys are rendered, too."""
+
+    def __init__(self, items: Mapping[Any, Value]) -> None:
+        self._items = [(_key(key), item) for key, item in items.items()]
+        self.names = frozenset[str]().union(*(one.names for pair in self._items for one in pair))
+
+    def render(self, values: Mapping[str, Any]) -> Any:
+        found = {key.render(values): item.render(values) for key, item in self._items}
+        if len(found) < len(self._items):
+            raise errors.RuleError("two keys of a map are the same")
+        return found
+
+
+def _key(written: Any) -> Value:
+    made = template.Template(written) if isinstance(written, str) else None
+    return Fixed(written) if made is None or made.is_literal else Key(made)
 
 
 class Listed(Value):
@@ -90,11 +112,13 @@ def compiled(written: Any) -> Value:
 
 
 def strings(written: Any, at: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Every string in a payload, and its place."""
+    """Every string in a payload, keys as well, and its place."""
     if isinstance(written, str):
         yield at, written
     elif isinstance(written, Mapping):
         for key, item in written.items():
+            if isinstance(key, str):
+                yield (*at, key), key
             yield from strings(item, (*at, key))
     elif isinstance(written, list | tuple):
         for n, item in enumerate(written):

@@ -63,6 +63,7 @@ def test_a_good_rule_has_no_faults() -> None:
             'unknown value "plce"; did you mean "place"?',
         ),
         ({"then": [{**GOOD, "headers": {"X": "{{ plce }}"}}]}, ("then", 0, "headers", "X"), None),
+        ({"then": [{**GOOD, "payload": {"{{ plce }}": 1}}]}, ("then", 0, "payload", "{{ plce }}"), None),
         ({"then": [{**GOOD, "payload": {"a": ["{{ plce }}"]}}]}, ("then", 0, "payload", "a", 0), None),
         ({"then": [{**GOOD, "payload": "{{ mail.subjct }}"}]}, ("then", 0, "payload"), None),
         (

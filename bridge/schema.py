@@ -252,9 +252,28 @@ def size_octets(value: Any) -> int:
     raise ValueError(f"{value!r} is no size; write it like 512B, 8kB or 1MB")
 
 
+def positive_duration_s(value: Any) -> float:
+    """Like ``duration_s``, and more than nothing: what is done again and again needs a pause.
+
+    Raises:
+        ValueError: it is not written like that, or is zero.
+    """
+    seconds = duration_s(value)
+    if seconds <= 0:
+        raise ValueError("must be longer than that; write it like 30s, 5m or 2h")
+    return seconds
+
+
 Duration = Annotated[
     float,
     pydantic.BeforeValidator(duration_s),
+    pydantic.WithJsonSchema(
+        {"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["30s", "5m", "2h", "1d"]}
+    ),
+]
+PositiveDuration = Annotated[
+    float,
+    pydantic.BeforeValidator(positive_duration_s),
     pydantic.WithJsonSchema(
         {"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["30s", "5m", "2h", "1d"]}
     ),

@@ -49,7 +49,9 @@ class Settings(sinks.Settings):
     url: Annotated[str, pydantic.AfterValidator(_url.checked_by(_parse))] = pydantic.Field(
         description="coap://host[:port]", examples=["coap://lamp.lan"]
     )
-    timeout: schema.Duration = pydantic.Field(8.0, description="How soon a device that does not answer is given up.")
+    timeout: schema.PositiveDuration = pydantic.Field(
+        8.0, description="How soon a device that does not answer is given up."
+    )
 
     @pydantic.field_validator("timeout")
     @classmethod

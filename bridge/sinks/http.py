@@ -69,7 +69,7 @@ class Settings(sinks.Settings):
     password: pydantic.SecretStr | None = None
     token: pydantic.SecretStr | None = pydantic.Field(None, description="For `Authorization: Bearer`.")
     ca_file: Path | None = pydantic.Field(None, description="A CA to trust instead of the system's (PEM).")
-    timeout: schema.Duration = pydantic.Field(10.0, description="For connecting, and again for the answer.")
+    timeout: schema.PositiveDuration = pydantic.Field(10.0, description="For connecting, and again for the answer.")
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -57,13 +57,17 @@ class Settings(sinks.Settings):
     version: Literal["auto", "5", "3.1.1"] = pydantic.Field(
         "auto", description="Default: 5, and 3.1.1 where the broker refuses 5."
     )
-    timeout: schema.Duration = pydantic.Field(10.0, description="For connecting, and then for the broker's answer.")
-    ack_timeout: schema.Duration = pydantic.Field(
+    timeout: schema.PositiveDuration = pydantic.Field(
+        10.0, description="For connecting, and then for the broker's answer."
+    )
+    ack_timeout: schema.PositiveDuration = pydantic.Field(
         60.0, description="The connection is renewed when a message is not acknowledged within this time."
     )
-    retry_min: schema.Duration = pydantic.Field(1.0, description="The first wait after a lost connection; doubles.")
-    retry_max: schema.Duration = pydantic.Field(15.0, description="The longest wait between two tries.")
-    retry_refused: schema.Duration = pydantic.Field(
+    retry_min: schema.PositiveDuration = pydantic.Field(
+        1.0, description="The first wait after a lost connection; doubles."
+    )
+    retry_max: schema.PositiveDuration = pydantic.Field(15.0, description="The longest wait between two tries.")
+    retry_refused: schema.PositiveDuration = pydantic.Field(
         300.0, description="The wait after the broker refused the credentials."
     )
 

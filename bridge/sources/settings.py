@@ -28,17 +28,19 @@ class Mailbox(schema.Model):
     password: pydantic.SecretStr
     folders: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("INBOX",)
     start: Start = pydantic.Field("now", description="At the first sight of a folder: now, unseen, all, or a date.")
-    timeout: schema.Duration = pydantic.Field(30.0, description="The deadline of every answer of the server.")
-    idle_renew: schema.Duration = pydantic.Field(
+    timeout: schema.PositiveDuration = pydantic.Field(30.0, description="The deadline of every answer of the server.")
+    idle_renew: schema.PositiveDuration = pydantic.Field(
         240.0, description="IDLE is renewed this often: well inside NAT timeouts."
     )
-    poll: schema.Duration = pydantic.Field(60.0, description="How often to look where the server has no IDLE.")
-    reconcile: schema.Duration = pydantic.Field(300.0, description="How often to look beside IDLE, since servers lie.")
-    retry_min: schema.Duration = pydantic.Field(
+    poll: schema.PositiveDuration = pydantic.Field(60.0, description="How often to look where the server has no IDLE.")
+    reconcile: schema.PositiveDuration = pydantic.Field(
+        300.0, description="How often to look beside IDLE, since servers lie."
+    )
+    retry_min: schema.PositiveDuration = pydantic.Field(
         1.0, description="The first wait after a lost connection; doubles, with jitter."
     )
-    retry_max: schema.Duration = pydantic.Field(60.0, description="The longest wait between two tries.")
-    retry_refused: schema.Duration = pydantic.Field(
+    retry_max: schema.PositiveDuration = pydantic.Field(60.0, description="The longest wait between two tries.")
+    retry_refused: schema.PositiveDuration = pydantic.Field(
         900.0, description="The wait after the server refused the credentials."
     )
 

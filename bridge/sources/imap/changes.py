@@ -20,6 +20,25 @@ _NO_FOLDER = {b"TRYCREATE", b"NONEXISTENT"}
 _ONLY_MARKED = "ok, but only marked \\Deleted: the server has no UIDPLUS"
 
 
+_RANK = {"seen": 0, "flag": 0, "copy": 1, "move": 2, "delete": 2}
+
+
+class HalfDone(errors.Permanent):
+    """Some of it was done, and doing it again would do that part twice."""
+
+
+def grouped(changes: Sequence[MailChange]) -> list[int]:
+    """Their indexes, so that those alike are neighbours: a burst that is marked and copied takes two commands. What is
+    done to one mail keeps its order: marks, copies, then moves and deletes.
+    """
+
+    def key(index: int) -> tuple[object, ...]:
+        change = changes[index]
+        return change.folder, change.uidvalidity, _RANK[change.op], change.op, change.argument
+
+    return sorted(range(len(changes)), key=key)
+
+
 def runs(changes: Sequence[MailChange]) -> list[list[MailChange]]:
     """Neighbours that one command can carry out."""
 
@@ -91,7 +110,10 @@ def _move(connection: connection_.Connection, uids: bytes, target: str) -> str:
     if b"MOVE" in connection.capabilities:
         return _into(connection, b"UID MOVE", uids, target)
     _into(connection, b"UID COPY", uids, target)
-    return _delete(connection, uids, "")
+    try:
+        return _delete(connection, uids, "")
+    except (errors.Permanent, errors.Retryable) as error:
+        raise HalfDone(f"copied to {target!r}, but still here as well: {error}") from error
 
 
 def _delete(connection: connection_.Connection, uids: bytes, _argument: str) -> str:

@@ -31,7 +31,10 @@ class Commands:
             self._keep()
             try:
                 await self._look_first()
-                return [result for run in changes_.runs(changes) for result in await self._run(run)]
+                order = changes_.grouped(changes)
+                ordered = changes_.runs([changes[index] for index in order])
+                results = [result for run in ordered for result in await self._run(run)]
+                return [result for _, result in sorted(zip(order, results, strict=True), key=lambda pair: pair[0])]
             finally:
                 self._let_go_later()
 
@@ -39,6 +42,8 @@ class Commands:
         try:
             connection = await self._connected()
             return list(await self._account.work(connection, changes_.carry_out, connection, run))
+        except changes_.HalfDone as error:
+            return [error for _ in run]
         except (errors.Permanent, errors.Retryable) as error:
             if len(run) == 1:
                 return [error]

@@ -11,6 +11,7 @@ import re
 from bridge import errors
 
 LINE_BYTES = 1_000_000  # of one line; BODYSTRUCTURE of a mail with hundreds of parts is far below
+SEARCH_BYTES = 32 * 1024 * 1024  # of the answer to a search: three million UIDs stand in one line
 LITERAL_BYTES = 64 * 1024 * 1024  # more than any part that a rule may ask for
 _LITERAL = re.compile(rb"\{(\d{1,12})\+?\}\Z")
 
@@ -23,6 +24,7 @@ class Frames:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._start = 0
+        self._looked = 0  # no line end before that
         self._pieces: Pieces = []
         self._missing: int | None = None  # octets of a literal that is being read
 
@@ -32,6 +34,7 @@ class Frames:
     def feed(self, data: bytes) -> None:
         if self._start:
             del self._buffer[: self._start]
+            self._looked = max(0, self._looked - self._start)
             self._start = 0
         self._buffer += data
 
@@ -41,14 +44,19 @@ class Frames:
         Raises:
             errors.Disconnected: it is longer than any line should be; the stream cannot be followed any more.
         """
-        end = self._buffer.find(b"\n", self._start)
+        end = self._buffer.find(b"\n", max(self._start, self._looked))
         if end < 0:
-            if len(self) > LINE_BYTES:
+            self._looked = len(self._buffer)
+            if len(self) > self._most():
                 raise errors.Disconnected("the server sent an endless line")
             return None
         line = bytes(self._buffer[self._start : end + 1])
         self._start = end + 1
         return line
+
+    def _most(self) -> int:
+        begins = bytes(self._buffer[self._start : self._start + 9]).upper()
+        return SEARCH_BYTES if begins == b"* SEARCH " else LINE_BYTES
 
     def octets(self, count: int) -> bytes | None:
         """The next ``count`` octets, or None while they are not all there."""

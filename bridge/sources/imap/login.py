@@ -32,9 +32,23 @@ def open_(line: connection.Connection) -> None:
         line.capabilities = _capabilities(line)
     except errors.SourceError as error:
         line.close()
-        password = line.settings.password.get_secret_value()
-        text = str(error).replace(password, "***") if password else str(error)  # a server may repeat what it was sent
-        raise type(error)(f"{host}:{port}: {text}") from error
+        raise type(error)(f"{host}:{port}: {_masked(str(error), line)}") from error
+
+
+def _masked(text: str, line: connection.Connection) -> str:
+    """A server may repeat what it was sent, in any form in which it was sent."""
+    user, password = line.settings.user, line.settings.password.get_secret_value()
+    if not password:
+        return text
+    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+    for sent in (_plain(user, password).decode("ascii"), quoted, password):
+        text = text.replace(sent, "***")
+    return text
+
+
+def _plain(user: str, password: str) -> bytes:
+    """The initial response of AUTHENTICATE PLAIN (RFC 4616), which carries any characters."""
+    return base64.b64encode(f"\0{user}\0{password}".encode())
 
 
 def _log_in(line: connection.Connection, offered: frozenset[bytes]) -> None:
@@ -42,8 +56,8 @@ def _log_in(line: connection.Connection, offered: frozenset[bytes]) -> None:
     quotable = client.quotable(user) and client.quotable(password)
     if quotable and b"LOGINDISABLED" not in offered:
         (answer,) = line.run(b"LOGIN " + client.quoted(user) + b" " + client.quoted(password))
-    elif b"AUTH=PLAIN" in offered:  # RFC 4616: any characters
-        answer = line.converse(b"AUTHENTICATE PLAIN", base64.b64encode(f"\0{user}\0{password}".encode()))
+    elif b"AUTH=PLAIN" in offered:
+        answer = line.converse(b"AUTHENTICATE PLAIN", _plain(user, password))
     elif quotable:
         raise errors.LoginRefused(
             "the server allows no login with a password on this connection (LOGINDISABLED); "

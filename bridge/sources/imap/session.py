@@ -133,10 +133,18 @@ class Session:
     async def dates(self, uids: Sequence[int]) -> dict[int, datetime.datetime | None]:
         """When these mails arrived at the server; None where it does not say so legibly. Those that are gone are left
         out.
+
+        Raises:
+            errors.SourceError: the server refuses to tell.
         """
 
         def then(answers: list[connection_.Answer]) -> dict[int, datetime.datetime | None]:
-            return dict(_dates(answers[0].untagged))
+            (answer,) = answers
+            if not answer.ok:  # taken for "they are gone", it would skip them all
+                raise errors.SourceError(
+                    f"the server refuses to say when mails arrived: {client.readable(answer.text)}"
+                )
+            return dict(_dates(answer.untagged))
 
         return await self.ask(b"UID FETCH %s (UID INTERNALDATE)" % fetch.ranges(uids), then=then)
 

@@ -46,3 +46,11 @@ def test_flags(flag: str, expected: bytes) -> None:
 def test_what_cannot_be_a_flag_is_never_sent(flag: str) -> None:
     with pytest.raises(errors.Permanent):
         changes.flag_name(flag)
+
+
+def test_a_burst_that_is_marked_and_copied_takes_two_commands() -> None:
+    given = [change(uid=uid, op=op) for uid in (1, 2, 3) for op in ("seen", "copy")]
+    order = changes.grouped(given)
+    assert [("seen", 1), ("seen", 2), ("seen", 3), ("copy", 1), ("copy", 2), ("copy", 3)] == [
+        (given[index].op, given[index].uid) for index in order
+    ]

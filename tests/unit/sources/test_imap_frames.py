@@ -61,3 +61,13 @@ def test_a_literal_that_is_too_large_is_not_waited_for() -> None:
     buffer.feed(b"* 1 FETCH (BODY[] {99999999999}\r\n")
     with pytest.raises(errors.Disconnected, match="99999999999"):
         buffer.response()
+
+
+def test_a_search_may_find_hundreds_of_thousands_of_mails() -> None:
+    found = frames.Frames()
+    line = b"* SEARCH " + b" ".join(b"%d" % uid for uid in range(1, 400_001)) + b"\r\n"
+    for start in range(0, len(line), 65_536):
+        found.feed(line[start : start + 65_536])
+        if start + 65_536 < len(line):
+            assert found.response() is None
+    assert found.response() == [line[:-2]]

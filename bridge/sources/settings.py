@@ -15,6 +15,13 @@ Start = Literal["now", "unseen", "all"] | datetime.date
 DEFAULT_PORT: dict[Tls, int] = {"implicit": 993, "starttls": 143, "none": 143}
 
 
+def _each_once(folders: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for n, name in enumerate(folders) if name in folders[:n]), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} stands here twice")
+    return folders
+
+
 class Mailbox(schema.Model):
     """One account on one IMAP server, and the folders of it to watch."""
 
@@ -26,7 +33,7 @@ class Mailbox(schema.Model):
     ca_file: Path | None = pydantic.Field(None, description="A CA to trust instead of the system's (PEM).")
     user: str = pydantic.Field(min_length=1)
     password: pydantic.SecretStr
-    folders: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("INBOX",)
+    folders: Annotated[tuple[str, ...], pydantic.Field(min_length=1), pydantic.AfterValidator(_each_once)] = ("INBOX",)
     start: Start = pydantic.Field("now", description="At the first sight of a folder: now, unseen, all, or a date.")
     timeout: schema.PositiveDuration = pydantic.Field(30.0, description="The deadline of every answer of the server.")
     idle_renew: schema.PositiveDuration = pydantic.Field(

@@ -13,6 +13,7 @@ from typing import Any, Self
 from bridge import mail, sources
 from bridge.sources import imap
 from bridge.sources import settings as settings_
+from bridge.sources.imap import hub as hub_
 from tests import servers
 
 
@@ -76,11 +77,12 @@ class Watching:
         memory: Memory | None = None,
         wants: sources.Wants = nothing,
         threads: int = 4,
+        hub: hub_.Hub | None = None,
     ) -> None:
         self.memory = memory or Memory()
         self.batches: list[sources.Batch] = []
         self._pool = concurrent.futures.ThreadPoolExecutor(threads)
-        self.source = imap.ImapSource("home", settings, memory=self.memory, wants=wants, pool=self._pool)
+        self.source = imap.ImapSource("home", settings, memory=self.memory, wants=wants, pool=self._pool, hub=hub)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:

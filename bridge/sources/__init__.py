@@ -4,14 +4,16 @@ A ``Source`` is an async context manager whose entry does not need the server to
 ``Batch``es: the mails of one folder in the order of their UIDs, each with the ``Cursor`` that stands behind them. **A
 batch is acknowledged by the commit that holds its cursor, and by nothing else**: whoever consumes ``batches()``
 records a batch before asking for the next, and a source that is opened again starts behind the cursor that
-``Memory.cursor`` gives it, so what was not committed is seen again.
+``Memory.cursor`` gives it, so what was not committed is seen again. A consumer that ends before it asked for the next
+one finds the same batch first when it calls ``batches()`` again.
 
 A source never marks a mail by looking at it (only ``BODY.PEEK``), downloads nothing that ``wants`` does not ask for,
 and carries out ``MailChange``s by UID under the UIDVALIDITY that the mail was read with. A UID that is gone counts as
 done; a UIDVALIDITY that has changed makes the change ``Permanent``.
 
 A mail that cannot be fetched or parsed is a ``Lost`` in its batch: the cursor passes it, and it is recorded as dead
-with its reason.
+with its reason. A server or network that gives no mails at all makes none of them ``Lost``: they are asked for again,
+for ever.
 """
 
 from __future__ import annotations
@@ -47,6 +49,11 @@ class Lost:
 class Batch:
     """Some mails of one folder in UID order, and the cursor that their commit moves to.
 
+    **The mails may be of another UIDVALIDITY than the cursor.** After a change of UIDVALIDITY all batches but the last
+    hold mails with new UIDs, and the old cursor once more: after a crash between them the folder is read again from the
+    beginning, instead of from a new cursor that would make mails of before look new. Who and where a mail is says its
+    ``Place`` alone, and such mails may come twice.
+
     ``mails`` may be empty: at the first sight of a folder the batch only sets the cursor. ``renewed`` says that the
     folder's UIDVALIDITY changed, so that mails handled before have to be recognised by their fingerprint. ``pushed``
     is the monotonic time at which the server's push for it was read (None: found by looking).
@@ -69,7 +76,8 @@ class Memory(Protocol):
         """Notes durably that this mail is about to be handled, and returns how often that was noted before.
 
         Asked only while ``careful`` holds (after an unclean stop, when mails go one by one): a mail that took the
-        process down three times is recognised by it. The commit of a batch forgets the attempts of its mails.
+        process down three times is recognised by it. A process asks once a mail, however often it reconnects. The
+        commit of a batch forgets the attempts of its mails.
         """
 
     @property

@@ -13,10 +13,12 @@ From the bottom up:
     account.py    what a mailbox's folders share: login, worker threads
     session.py    an open folder's connection: asking, IDLE, polling
     fetch.py      UIDs → mails; the one that is to blame is found by halving
+    blame.py      whether it is the mail's fault that a connection ends
     folder.py     catching up behind the cursor, in pieces
     arrival.py    how far was I: first sight, cursor, UIDVALIDITY changed
     watcher.py    one folder's life, with reconnecting
     changes.py    seen, flag, copy, move, delete
+    handover.py   batches on their way to their commit
     commands.py   the connection for those
     faults.py     where a bug of ours is, without the mail that it tripped over
 """
@@ -27,7 +29,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
@@ -36,11 +38,12 @@ from bridge.mail import Mail
 from bridge.sources import Batch, FolderState, Memory, Wants
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import commands, hub, watcher
+from bridge.sources.imap import commands, handover, watcher
+from bridge.sources.imap import hub as hub_
 
 log = structlog.get_logger()
 
-_WAITING = 2  # batches handed on and not asked for yet; more wait at the server
+_WAITING = 3  # batches handed on and not acknowledged yet; more wait at the server
 
 
 class ImapSource:
@@ -59,22 +62,21 @@ class ImapSource:
         memory: Memory,
         wants: Wants,
         pool: concurrent.futures.Executor,
-        hub: hub.Hub | None = None,
+        hub: hub_.Hub | None = None,
     ) -> None:
         self.name = name
         self.wants = wants
         self._settings = settings
         self._memory = memory
         self._pool = pool
-        self._hub = hub
+        self._hub = hub or hub_.Hub()
         self._tasks: list[asyncio.Task[None]] = []
         self._watchers: list[watcher.Watcher] = []
         self._commands: commands.Commands | None = None
-        self._queue: asyncio.Queue[Batch] = asyncio.Queue(_WAITING)
-        self._closed = asyncio.Event()
+        self._handover = handover.Handover(_WAITING)
 
     async def __aenter__(self) -> Self:
-        account = account_.Account(self.name, self._settings, pool=self._pool, hub=self._hub or hub.Hub())
+        account = account_.Account(self.name, self._settings, pool=self._pool, hub=self._hub)
         self._commands = commands.Commands(account)
         for folder in self._settings.folders:
             watching = watcher.Watcher(account, folder, memory=self._memory, wants=self._wanted, hand_on=self._hand_on)
@@ -83,7 +85,7 @@ class ImapSource:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._closed.set()
+        self._handover.close()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -96,27 +98,19 @@ class ImapSource:
         return self.wants(mail)
 
     async def _hand_on(self, batch: Batch) -> None:
-        await self._queue.put(batch)
+        committed = await self._handover.put(batch)
         if self._memory.careful:
-            await self._queue.join()  # until it is committed: the next mail must not be under way beside it
+            await committed  # the next mail must not be under way beside it
 
     async def batches(self) -> AsyncIterator[Batch]:
-        """Every new mail, for ever; ends when the source is closed. One consumer."""
-        closed = asyncio.create_task(self._closed.wait())
-        waiting: set[asyncio.Task[Any]] = {closed}
-        try:
-            while not self._closed.is_set():
-                batch = asyncio.create_task(self._queue.get())
-                waiting.add(batch)
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                if not batch.done():
-                    return
-                waiting.remove(batch)
-                yield batch.result()
-                self._queue.task_done()  # who asks for the next one has committed this one
-        finally:
-            for task in waiting:
-                task.cancel()
+        """Every new mail, for ever; ends when the source is closed. One consumer at a time.
+
+        A batch is acknowledged by asking for the next. One whose consumer failed instead is the first that the next
+        call gives.
+        """
+        while (handed := await self._handover.first()) is not None:
+            yield handed.batch
+            self._handover.acknowledge(handed)
 
     async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
         """Carries out changes of this mailbox, in order; see ``bridge.sources.Source.change``."""

@@ -4,6 +4,7 @@ on.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Sequence
@@ -113,11 +114,12 @@ class Arrival:
         the mails again.
         """
         together = Batch(cursor=cursor, renewed=before is not None)
-        async for piece in self._opened.pieces(uids, cursor.uidvalidity):
-            together = _joined(together, piece)
-            if self._memory.careful or len(together.mails) >= _AT_ONCE:
-                await self._opened.hand(dataclasses.replace(together, cursor=before or piece.cursor))
-                together = Batch(cursor=cursor, renewed=before is not None)
+        async with contextlib.aclosing(self._opened.pieces(uids, cursor.uidvalidity)) as pieces:
+            async for piece in pieces:
+                together = _joined(together, piece)
+                if self._memory.careful or len(together.mails) >= _AT_ONCE:
+                    await self._opened.hand(dataclasses.replace(together, cursor=before or piece.cursor))
+                    together = Batch(cursor=cursor, renewed=before is not None)
         await self._opened.hand(together)
 
 

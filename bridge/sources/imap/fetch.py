@@ -29,6 +29,7 @@ FIRST = b"(UID FLAGS INTERNALDATE RFC822.SIZE BODYSTRUCTURE BODY.PEEK[HEADER]<0.
     limits.HEADER_BYTES,
     limits.TEXT_PREFIX_BYTES,
 )
+_HEAD = b"(UID BODY.PEEK[HEADER]<0.%d>)" % limits.HEADER_BYTES
 _SECOND_BYTES = 16 * 1024 * 1024  # of one command of the second fetch
 _SECTION = re.compile(r"[0-9A-Z.]{1,200}")
 _FOR_NOW = {b"UNAVAILABLE", b"INUSE", b"LIMIT"}  # RFC 5530: nothing is wrong with the mail
@@ -82,9 +83,7 @@ class Fetcher:
         self._ask = ask
         self._place = place
         self._wants = wants
-        self._proven = (
-            False  # whether this server gave us a mail on this connection, so that a refusal is about the mail
-        )
+        self._proven = False  # whether the server gave a mail just now, so that a refusal is about the mail
 
     async def since(self, uid: int, *, idle: bool) -> Found | None:
         """The mails from this UID on in one round trip; None where it takes a closer look (``SEARCH`` and ``uids``)."""
@@ -98,18 +97,31 @@ class Fetcher:
         await self._complete(found, idle=idle)
         return found
 
-    async def uids(self, uids: Sequence[int]) -> Found:
-        """These mails.
+    async def uids(self, uids: Sequence[int], *, proven: bool = False) -> Found:
+        """These mails. ``proven``: the server has shown just before that it gives mails (``gives``).
 
         Raises:
-            errors.SourceError: the server gives none at all, which does not speak against the mails.
+            Withheld: the server refuses one for now, or gives none at all, which does not speak against the mails.
             errors.Disconnected: the connection ended.
         """
-        found = await self._first(uids)
+        self._proven = proven
+        found = await self._first(uids, among=uids)
         await self._complete(found, idle=False)
         return found
 
-    async def _first(self, uids: Sequence[int]) -> Found:
+    async def gives(self, uid: int, *, head_only: bool = False) -> bool:
+        """Whether the server gives this mail now, or just its header. The mail itself is not kept.
+
+        Raises:
+            errors.Disconnected: the connection ended.
+        """
+
+        def then(answers: list[connection_.Answer]) -> bool:
+            return answers[0].ok and any(_has_header(pieces, uid) for pieces in answers[0].untagged)
+
+        return await self._ask(b"UID FETCH %d %s" % (uid, _HEAD if head_only else FIRST), then=then)
+
+    async def _first(self, uids: Sequence[int], *, among: Sequence[int]) -> Found:
         asked = frozenset(uids)
 
         def then(answers: list[connection_.Answer]) -> Found:
@@ -122,14 +134,17 @@ class Fetcher:
             return found
         if len(uids) > 1:
             for half in halves(missing):
-                found.add(await self._first(half))
+                found.add(await self._first(half, among=among))
         else:
-            found.bad[uids[0]] = self._verdict(uids[0], found)
+            found.bad[uids[0]] = await self._verdict(uids[0], found, among)
         return found
 
-    def _verdict(self, uid: int, found: Found) -> str:
+    async def _verdict(self, uid: int, found: Found, among: Sequence[int]) -> str:
+        if found.refused:
+            for other in {among[0], among[len(among) // 2], among[-1]} - {uid}:
+                self._proven = self._proven or await self.gives(other)
         if found.refused and (found.code in _FOR_NOW or not self._proven):
-            raise Withheld(uid, found.refused)
+            raise Withheld(uid, found.refused, proven=self._proven)
         if found.refused:
             return f"the server does not give it: {found.refused}"
         return "the server's answer about it cannot be read"
@@ -212,9 +227,7 @@ class Fetcher:
             if ok or not missing:
                 continue  # what is not there by now is gone: the rules see what there is of it
             if len(uids) == 1:
-                found.mails.pop(uids[0], None)
-                found.bad[uids[0]] = f"the server does not give a part of it: {text}"
-                continue
+                raise Withheld(uids[0], f"a part of it: {text}", proven=True)  # its header was given just before
             for half in halves(missing):
                 await self._contents(found, [(half, items)], idle=idle)
 
@@ -237,11 +250,15 @@ class Fetcher:
 
 
 class Withheld(errors.SourceError):
-    """The server does not give a mail, and it is not clear that the mail is to blame."""
+    """The server does not give a mail, and it is not clear that the mail is to blame.
 
-    def __init__(self, uid: int, text: str) -> None:
+    ``proven`` says that the server did give something else just then.
+    """
+
+    def __init__(self, uid: int, text: str, *, proven: bool) -> None:
         super().__init__(f"the server does not give mail {uid}: {text}")
         self.uid = uid
+        self.proven = proven
 
 
 def halves(uids: Sequence[int]) -> list[Sequence[int]]:
@@ -264,6 +281,14 @@ def filled(mail: Mail, given: Mapping[str, Any], wanted: Mapping[str, int]) -> M
     sizes = {part.section: part.size for part in mail.parts}
     whole = {s for s, octets in content.items() if len(octets) < wanted[s] or len(octets) >= sizes.get(s, 1 << 62)}
     return mail.with_content(content, frozenset(whole))
+
+
+def _has_header(pieces: frames.Pieces, uid: int) -> bool:
+    try:
+        fetched = response.fetched(pieces)
+    except errors.MailError:
+        return False
+    return bool(fetched and fetched.get(b"UID") == uid and b"BODY[HEADER]" in fetched)
 
 
 def _is_octets(value: Any) -> bool:

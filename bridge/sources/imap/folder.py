@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import structlog
 
 from bridge import errors
 from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Memory, Wants
-from bridge.sources.imap import fetch, session
+from bridge.sources.imap import blame as blame_
+from bridge.sources.imap import fetch, hub, session
 
 log = structlog.get_logger()
 
-STRIKES = 3  # a mail that ends the connection, or the process, so often is given up
+COMMIT_S = 30.0  # how long all other folders wait for the commit of one mail, while mails go one by one
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -28,7 +28,7 @@ class Progress:
     chunk: int = (
         fetch.CHUNK
     )  # mails a command; halved when a connection breaks over one, until it is clear over which mail
-    strikes: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
+    blame: blame_.Blame = dataclasses.field(default_factory=blame_.Blame)
     handed: int = 0  # batches
 
 
@@ -50,7 +50,7 @@ class OpenFolder:
         self.progress = progress
         self._place = place
         self._memory = memory
-        self._one_at_a_time = one_at_a_time
+        self._turn = hub.Turn(one_at_a_time)
         self._hand_on = hand_on
         self._fetcher = fetch.Fetcher(session.ask, place=place, wants=wants)
 
@@ -70,7 +70,8 @@ class OpenFolder:
         """The server announced mail: fetches what is behind the cursor at once, without asking for its UIDs first."""
         connection, progress = self.session.connection, self.progress
         pushed, arrived = connection.pushed, connection.arrived
-        if self._memory.careful or progress.chunk < fetch.CHUNK or arrived > progress.chunk:
+        closely = self._memory.careful or progress.blame.suspects or progress.chunk < fetch.CHUNK
+        if closely or arrived > progress.chunk:
             await self.catch_up(pushed=pushed)
             return
         connection.looking()
@@ -98,13 +99,14 @@ class OpenFolder:
         # n:* always has the last mail in it, however low its UID (RFC 9051, section 9, seq-range)
         uids = [uid for uid in await self.session.search(b"UID %d:*" % first, idle=idle) if uid >= first]
         uidvalidity = self._cursor.uidvalidity
-        async for batch in self.pieces(uids, uidvalidity, pushed=pushed):
-            await self.hand(batch)
+        async with contextlib.aclosing(self.pieces(uids, uidvalidity, pushed=pushed)) as pieces:
+            async for batch in pieces:
+                await self.hand(batch)
 
     async def pieces(
         self, uids: Sequence[int], uidvalidity: int, *, pushed: float | None = None
-    ) -> AsyncIterator[Batch]:
-        """These mails, fetched, each batch with the cursor behind its last mail.
+    ) -> AsyncGenerator[Batch, None]:
+        """These mails, fetched, each batch with the cursor behind its last mail. To be closed by who asks.
 
         While ``Memory.careful`` holds they come one by one, and no other folder reads any meanwhile: else a mail that
         takes the process down would be remembered against the mails that were under way beside it.
@@ -112,12 +114,21 @@ class OpenFolder:
         at = 0
         while at < len(uids):
             careful = self._memory.careful
-            piece = uids[at : at + (1 if careful else self.progress.chunk)]
+            piece = self._piece(uids[at : at + (1 if careful else self.progress.chunk)])
             at += len(piece)
             cursor = self._cursor_at(uidvalidity, piece[-1])
-            async with self._one_at_a_time if careful else contextlib.nullcontext():
-                found = await self._fetched(piece, careful=careful)
-                yield self._batch(found, cursor, pushed=pushed)
+            if careful:
+                await self._turn.take()
+            try:
+                yield self._batch(await self._fetched(piece, careful=careful), cursor, pushed=pushed)
+            finally:
+                self._turn.give_back()
+
+    def _piece(self, uids: Sequence[int]) -> Sequence[int]:
+        """As many of these as go together: a suspect goes alone."""
+        suspects = {place.uid for place in self.progress.blame.suspects}
+        first = next((at for at, uid in enumerate(uids) if uid in suspects), len(uids))
+        return uids[: max(first, 1)]
 
     def _cursor_at(self, uidvalidity: int, uid: int) -> Cursor:
         place = self._place(uid)
@@ -126,27 +137,43 @@ class OpenFolder:
     async def _fetched(self, uids: Sequence[int], *, careful: bool) -> fetch.Found:
         given_up = await self._given_up(uids, careful=careful)
         asked = [uid for uid in uids if uid not in given_up]
+        found = await self._asked(asked) if asked else fetch.Found()
+        found.bad.update(given_up)
+        return found
+
+    async def _asked(self, uids: Sequence[int]) -> fetch.Found:
+        first, blame = self._place(uids[0]), self.progress.blame
+        proven = first in blame.suspects and await blame_.proven(first, blame, self._fetcher, self.session)
         try:
-            found = await self._fetcher.uids(asked) if asked else fetch.Found()
+            found = await self._fetcher.uids(uids, proven=proven)
         except fetch.Withheld as error:
-            self.progress.strikes[error.uid] += 1
+            blame.suspect(self._place(error.uid), proven=error.proven)
             raise
         except errors.Disconnected:
-            self.progress.chunk = max(1, len(asked) // 2)
-            self.progress.strikes.update(asked if len(asked) == 1 else ())
+            self.progress.chunk = max(1, len(uids) // 2)
+            if len(uids) == 1:
+                blame.suspect(first, proven=proven)
             raise
         self.progress.chunk = min(fetch.CHUNK, self.progress.chunk * 2)
-        found.bad.update(given_up)
+        for uid in uids:
+            blame.handled(self._place(uid))
         return found
 
     async def _given_up(self, uids: Sequence[int], *, careful: bool) -> dict[int, str]:
         given_up = {}
         for uid in uids:
-            if self.progress.strikes[uid] >= STRIKES:
+            if self.progress.blame.strikes[self._place(uid)] >= blame_.STRIKES:
                 given_up[uid] = "the server ends the connection over it, or withholds it"
-            elif careful and await self._memory.attempt(self._place(uid)) >= STRIKES - 1:
+            elif careful and await self._attempts(self._place(uid)) >= blame_.STRIKES - 1:
                 given_up[uid] = "it took the bridge down three times"
         return given_up
+
+    async def _attempts(self, place: Place) -> int:
+        """How often the process ended over this mail; noted once by this process, however often it reconnects."""
+        attempts = self.progress.blame.attempts
+        if place not in attempts:
+            attempts[place] = await self._memory.attempt(place)
+        return attempts[place]
 
     def _batch(self, found: fetch.Found, cursor: Cursor, *, pushed: float | None) -> Batch:
         return Batch(
@@ -163,6 +190,13 @@ class OpenFolder:
             log.warning(
                 "a mail cannot be read", mailbox=place.mailbox, folder=place.folder, uid=place.uid, reason=lost.reason
             )
-        await self._hand_on(batch)
+        # Who does not commit in time keeps this folder waiting, and not all the others
+        late = asyncio.get_running_loop().call_later(COMMIT_S, self._turn.give_back)
+        try:
+            await self._hand_on(batch)
+        finally:
+            late.cancel()
+        for lost in batch.lost:
+            self.progress.blame.handled(lost.place)
         self.progress.cursor = batch.cursor
         self.progress.handed += 1

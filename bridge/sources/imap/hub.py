@@ -88,6 +88,24 @@ class Hub:
                 raise
 
 
+class Turn:
+    """One folder's hold on a lock that all share, which somebody else may have to end for it."""
+
+    def __init__(self, lock: asyncio.Lock) -> None:
+        self._lock = lock
+        self._mine = False
+
+    async def take(self) -> None:
+        await self._lock.acquire()
+        self._mine = True
+
+    def give_back(self) -> None:
+        """Any number of times."""
+        if self._mine:
+            self._mine = False
+            self._lock.release()
+
+
 def _let_in(door: _Door) -> None:
     free = (HEALTHY_AT_ONCE if door.healthy else 1) - door.inside
     while door.queue and free > 0:

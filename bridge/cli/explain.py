@@ -141,9 +141,10 @@ def _value(value: Any) -> str:
 
 def _delivery(mail: Mail, one: delivery.Delivery, encoding: str) -> Tree:
     facts = explanation.facts(mail, one)
+    later = f", {facts['reset_after_s']} s after it was acknowledged" if "reset_after_s" in facts else ""
     title = Text.assemble(
-        ("↺ " if one.part == "reset" else "→ ", "green"), (one.sink, "bold"), f" {_line(one.target)}",
-        (_when(facts), "dim"), *([(" expired", "red")] if "expired" in facts else []),
+        ("↺ " if one.part == "reset" else "→ ", "green"), (one.sink, "bold"), f" {_line(one.target)}", (later, "dim"),
+        *([(" expired", "red")] if "expired" in facts else []),
     )  # fmt: skip
     tree = Tree(title)
     if one.dead:
@@ -152,20 +153,18 @@ def _delivery(mail: Mail, one: delivery.Delivery, encoding: str) -> Tree:
     octets = one.payload[:HEX_OCTETS].hex(" ") + (" …" if len(one.payload) > HEX_OCTETS else "")
     tree.add(Text(f"{encoding}, {len(one.payload)} B: {octets}", style="dim"))
     tree.add(Text(_line(explanation.decoded(one, encoding)) or "(empty)"))
-    if options := ", ".join(f"{name}: {_value(value)}" for name, value in one.options.items()):
-        tree.add(Text(options, style="dim"))
+    options = [f"{name}: {_value(value)}" for name, value in one.options.items()]
+    if told := ", ".join([*options, *_times(facts)]):
+        tree.add(Text(told, style="dim"))
     return tree
 
 
-def _when(facts: Mapping[str, Any]) -> str:
-    words = {
-        "delay_s": "{} s after the match",
-        "expires_s": "expires {} s after the mail's arrival",
-        "reset_after_s": "{} s after it was acknowledged",
-    }
+def _times(facts: Mapping[str, Any]) -> Iterator[str]:
     if "delay_s" in facts:
-        words["expires_s"] += " and the delay"
-    return "".join(f", {text.format(facts[name])}" for name, text in words.items() if name in facts)
+        yield f"{facts['delay_s']} s after the match"
+    if "expires_s" in facts:
+        beside = " and the delay" if "delay_s" in facts else ""
+        yield f"expires {facts['expires_s']} s after the mail's arrival{beside}"
 
 
 def _line(text: str) -> str:

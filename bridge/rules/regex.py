@@ -62,6 +62,7 @@ class _Translation:
         self.pattern, self.marked = pattern, marked
         self.dot_all = [dot_all]  # one a group that is open: `(?s)` ends with its group
         self.boundary = False  # whether there is a \b
+        self.named: list[str] = []  # the groups' names, in order
 
     def result(self) -> str:
         out, at = [], 0
@@ -103,6 +104,8 @@ class _Translation:
         if group is None:
             self.dot_all.append(self.dot_all[-1])
             return "(", at + 1
+        if group[1].endswith(">"):
+            self.named.append(group[1].partition("<")[2].removesuffix(">"))
         dot_all = self.dot_all[-1]
         if group[4]:  # flags
             dot_all = "s" not in (group[3] or "") and ("s" in group[2] or dot_all)
@@ -191,6 +194,8 @@ class Pattern:
         prefix = "" if prefix == "(?)" else prefix
         walk = _Translation(source, dot_all=dot_all, marked=False)
         self._plain = _compile(prefix + walk.result(), source)
+        if twice := [name for name in walk.named if walk.named.count(name) > 1]:
+            raise ValueError(f'two groups are called "{twice[0]}": only one of them would give its value')
         self._marked = None
         if walk.boundary:
             marked = _Translation(source, dot_all=dot_all, marked=True).result()

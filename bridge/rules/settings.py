@@ -100,7 +100,7 @@ class Reset(schema.Model):
     """What is sent to the same target some time after the delivery was acknowledged."""
 
     after: _Duration = pydantic.Field(description="Counts from the acknowledgement of what it resets.")
-    payload: Any = pydantic.Field(None, description="A value whose strings are templates.")
+    payload: Any = pydantic.Field(description="A value whose strings are templates.")
 
 
 class Action(schema.Model):

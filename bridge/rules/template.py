@@ -261,19 +261,18 @@ def clean(segment: str) -> str:
 
 
 def bare_json(source: str) -> bool:
-    """Whether a string looks like JSON and has a value in it that stands bare: neither in quotes nor put there by
-    ``tojson``.
+    """Whether a string looks like JSON and has a value in it that is not put there whole by ``tojson``. In quotes it is
+    no better: a quote in the mail ends them.
     """
-    parts = [part for part in pieces(source) if part.kind in ("text", "{{")]
-    written = "".join("0" if part.kind == "{{" else part.text for part in parts)
-    if written.lstrip()[:1] not in ("{", "[") or not _is_json(written):
-        return False
-    before = ""
-    for part in parts:
-        if part.kind == "{{" and not _QUOTED_TEXT.sub("", before).count('"') and not _TOJSON.search(part.inner):
-            return True
-        before += "0" if part.kind == "{{" else part.text
-    return False
+    written, is_bare = "", False
+    for part in pieces(source):
+        if part.kind == "text":
+            written += part.text
+        elif part.kind == "{{":
+            in_quotes = '"' in _QUOTED_TEXT.sub("", written)
+            is_bare = is_bare or in_quotes or not _TOJSON.search(part.inner)
+            written += "0" if in_quotes else '"0"'  # a text can stand for a key, too
+    return is_bare and written.lstrip()[:1] in ("{", "[") and _is_json(written)
 
 
 def _is_json(text: str) -> bool:

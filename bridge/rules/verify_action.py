@@ -42,9 +42,17 @@ def faults(one: settings.Action, kinds: Mapping[str, str] | None, known: Known) 
     """
     if kinds is not None and one.sink not in kinds:
         yield ("sink",), f'no sink is called "{one.sink}"{spelling.did_you_mean(one.sink, kinds)}'
-    yield from _own(one, _plugin(kinds[one.sink]) if kinds and one.sink in kinds else None, known)
+    plugin = _plugin(kinds[one.sink]) if kinds and one.sink in kinds else None
+    own = list(_own(one, plugin, known))
+    yield from own
     if one.as_ is not None and (message := _encoding(one.as_)):
         yield ("as",), message
+    elif (
+        one.keys
+        and not _means_as(own)
+        and (message := _keys(one.as_ or (plugin.defaults.get("as") if plugin else None)))
+    ):
+        yield ("keys",), message
     if one.has_payload:
         yield from _payload(one.payload, ("payload",), known)
     if one.reset is not None:
@@ -67,6 +75,18 @@ def _encoding(name: str) -> str:
     if name in _PLANNED_ENCODINGS:
         return "not yet supported"
     return f'no encoding is called "{name}"' + (spelling.did_you_mean(name, known) or f"; there are {', '.join(known)}")
+
+
+def _means_as(found: Iterable[Fault]) -> bool:
+    """Whether ``as`` is there, but misspelt."""
+    return any(message.endswith('did you mean "as"?') for _, message in found)
+
+
+def _keys(name: str | None) -> str:
+    """What is wrong with integer keys in this encoding; None is that of a map, JSON."""
+    encodings = {one: plugins.find("payload", one) for one in plugins.names("payload")}
+    having = [one for one, made in encodings.items() if made.encode({"k": 0}, {"k": 1}) != made.encode({"k": 0}, {})]
+    return "" if name in having else f'"{name or "json"}" has no integer keys; they need as: {" or ".join(having)}'
 
 
 def _own(one: settings.Action, plugin: sinks.Plugin | None, known: Known) -> Iterator[Fault]:
@@ -116,7 +136,7 @@ def _segments(name: str, written: str, known: Known) -> Iterator[str]:
 def _payload(written: Any, at: Place, known: Known) -> Iterator[Fault]:
     yield from _strings(written, at, known)
     if isinstance(written, str) and template.bare_json(written):
-        yield at, "a value stands bare in JSON; write the payload as a map, or the value with | tojson"
+        yield at, "a mail could break this JSON; write the payload as a map, or the value with | tojson and no quotes"
 
 
 def _strings(written: Any, at: Place, known: Known) -> Iterator[Fault]:

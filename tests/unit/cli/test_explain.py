@@ -76,10 +76,10 @@ def test_the_times_of_a_delivery_are_told_and_whether_it_is_expired(folder: Path
     (folder / "mailwire.yaml").write_text(CONFIG.replace("payload: x", timed))
     (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))
     early, late = run("--event", "new", "door.eml").output, run("--at", "2026-11-01T12:00", "door.eml").output
-    assert ", 2 s after the match, expires 300 s after the mail's arrival and the delay\n" in early
+    assert "2 s after the match, expires 300 s after the mail's arrival and the delay\n" in early
     assert ", 30 s after it was acknowledged" in early
     assert "✓ door matches" in late
-    assert "and the delay expired" in late
+    assert (late.count(" expired"), early.count(" expired")) == (1, 0)
 
 
 def test_a_dead_delivery_says_why(folder: Path) -> None:

@@ -52,6 +52,9 @@ from tests.unit.rules import making
         ({"then": {"sink": "b", "delay": "soon"}}, ("then", "delay"), "value_error"),
         ({"then": {"snk": "b"}}, ("then", "snk"), "rule"),
         ({"then": {"topic": "b"}}, ("then", "sink"), "missing"),
+        ({"then": [{"sink": "b", "reset": {"after": "1s"}}]}, ("then", 0, "reset", "payload"), "missing"),
+        ({"when": {"subject": "/(?P<x>a)|(?P<x>b)/"}}, ("when", "subject"), "value_error"),
+        ({"when": {"subject": r"/(?<x>a\b)(?P<x>b)/"}}, ("when", "subject"), "value_error"),
         ({"then": [{"sink": "b", "reset": {"payload": 1}}]}, ("then", 0, "reset", "after"), "missing"),
         ({"then": [{"sink": "b", "too_big": "cut"}]}, ("then", 0, "too_big"), "literal_error"),
         ({"then": [{"sink": "b", "max_bytes": "1 furlong"}]}, ("then", 0, "max_bytes"), "value_error"),
@@ -72,6 +75,10 @@ def test_no_setting_of_a_condition_raises_anything_but_a_validation_error(key: s
         making.rule(when={key: value})
     except pydantic.ValidationError as error:
         assert all(line["loc"][:2] == ("when", key) for line in error.errors())  # noqa: PT017 — either way is right
+
+
+def test_groups_of_one_name_in_two_regexes_and_what_only_looks_like_one_are_fine() -> None:
+    making.rule(when={"subject": ["/(?P<x>a)/", "/(?P<x>b)/", r"/(?P<x>a)\Q(?P<x>b)\E[(?P<x>b)]/"]})
 
 
 def test_a_single_action_is_a_list_of_one_and_keeps_its_place() -> None:

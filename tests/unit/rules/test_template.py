@@ -140,7 +140,14 @@ def test_any_text_as_a_template_is_one_or_a_value_error(source: str) -> None:
         ('{"t": {{ temp }}, "p": "{{ place }}"}', True),
         ("[{{ a }}, 1]", True),
         ('{% if a %}{"t": {{ t }}}{% endif %}', True),
-        ('{"t": "{{ temp }}"}', False),
+        ('{"t": "{{ temp }}"}', True),
+        ('{"t": "at {{ temp }}!"}', True),
+        ('{"t": "{{ temp | tojson }}"}', True),
+        ('{"t": "{{ place | upper }}", "u": "\\""}', True),
+        ("{ {{ place }}: 1 }", True),
+        ('{"{{ place }}": 1}', True),
+        ("{ {{ place | tojson }}: 1 }", False),
+        ('{"t": {{ temp | tojson }}, "u": "x"}', False),
         ('{"t": {{ temp | tojson }}}', False),
         ('{"t": 1}', False),
         ("{{ temp }}", False),
@@ -148,7 +155,7 @@ def test_any_text_as_a_template_is_one_or_a_value_error(source: str) -> None:
         ("{not json {{ temp }}}", False),
     ],
 )
-def test_a_bare_value_in_json_is_seen(source: str, bare: bool) -> None:
+def test_a_value_in_json_that_is_not_put_there_by_tojson_is_seen(source: str, bare: bool) -> None:
     assert template.bare_json(source) is bare
 
 

@@ -75,9 +75,19 @@ def test_a_good_rule_has_no_faults() -> None:
         ({"then": [{**GOOD, "payload": "{{ place"}]}, ("then", 0, "payload"), None),
         ({"then": [{**GOOD, "topic": "{% if place %}a/b{% endif %}"}]}, ("then", 0, "topic"), None),
         (
+            {"then": [{**GOOD, "payload": {"t": 1}, "keys": {"t": 1}}]},
+            ("then", 0, "keys"),
+            '"json" has no integer keys; they need as: cbor',
+        ),
+        (
+            {"then": [{**GOOD, "payload": {"t": 1}, "keys": {"t": 1}, "as": "text"}]},
+            ("then", 0, "keys"),
+            '"text" has no integer keys; they need as: cbor',
+        ),
+        (
             {"then": [{**GOOD, "payload": '{"t": {{ temp }}}'}]},
             ("then", 0, "payload"),
-            "a value stands bare in JSON; write the payload as a map, or the value with | tojson",
+            "a mail could break this JSON; write the payload as a map, or the value with | tojson and no quotes",
         ),
         (
             {"then": [{**GOOD, "reset": {"after": "1s", "payload": "{{ plce }}"}}]},
@@ -101,6 +111,10 @@ def test_a_fault_is_told_once_at_its_place(
 def test_what_a_not_captures_is_no_value() -> None:
     found = faults(when={"not": {"subject": "/(?P<x>a)/"}}, then=[{**GOOD, "topic": "{{ x }}"}])
     assert found == [(("then", 0, "topic"), 'unknown value "x"')]
+
+
+def test_integer_keys_stand_with_an_encoding_that_has_them() -> None:
+    assert faults(then=[{**GOOD, "topic": "a", "payload": {"t": 1}, "keys": {"t": 1}, "as": "cbor"}]) == []
 
 
 def raw(**written: Any) -> list[tuple[tuple[object, ...], str]]:

@@ -16,6 +16,7 @@ import json
 import re
 import types
 import typing
+import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -28,6 +29,7 @@ DEPTH = 60  # of nested lists and maps; a rule needs about ten
 SECRET_BYTES = 1_000_000
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PLAIN = {int, float, bool, types.NoneType, datetime.date, zoneinfo.ZoneInfo}
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(B|kB|MB|GB)?")
 _OCTETS = {None: 1, "B": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 
@@ -107,6 +109,12 @@ class Model(pydantic.BaseModel):
 def known_keys(model: type[Model]) -> frozenset[str]:
     """Every key that an admin may write there, as it is written."""
     return frozenset({*_keys(model), *(f"{name}_file" for name in _secrets(model))})
+
+
+def is_plain(model: type[Model], key: str) -> bool:
+    """Whether only a number, a duration, a choice or the like stands there: it can be shown, since it is no secret."""
+    kinds = _keys(model).get(key, set())
+    return bool(kinds) and all(kind in _PLAIN or typing.get_origin(kind) is typing.Literal for kind in kinds)
 
 
 def decode_lists(model: type[Model], data: dict[Any, Any]) -> dict[Any, Any]:

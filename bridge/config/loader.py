@@ -6,7 +6,9 @@ a rule though the rest of it is not.
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from bridge.config.sources import Environment, File, Merged, Secrets, secret_fol
 from bridge.rules import verify
 from bridge.rules.settings import Rule
 
+_NO_HOST = re.compile(r"[\s/@]|^(?:[^:\s]*|\[[^\]\s]*\]):(?P<port>\d+)?$")  # an IPv6 address has colons of its own
+
 
 def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Path | None = None) -> Settings:
     """The settings in this file, environment and secrets folder (default: those of containers and systemd).
@@ -34,9 +38,10 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Pa
     document = references.read(path)
     environment = Environment(environ)
     secrets = Secrets((secrets_dir,) if secrets_dir else secret_folders(environ))
-    places = Places(document, (environment, secrets))
+    merged = Merged()
     with schema.reading(path.parent) as now:
-        settings, problems = _validate((environment, secrets, File(document.root)), places, now)
+        places = Places(document, (environment, secrets), functools.partial(_is_plain, merged, now))
+        settings, problems = _validate((environment, secrets, File(document.root), merged), places, now)
     found = {*document.faults, *secrets.faults, *_unknown_variables(environment), *map(places.fault, problems)}
     if settings is None or found:
         raise errors.ConfigError(places.in_order(found))
@@ -44,8 +49,8 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Pa
 
 
 def _validate(sources: tuple[Any, ...], places: Places, now: schema.Reading) -> tuple[Settings | None, list[Problem]]:
-    merged = Merged()
-    arguments: dict[str, Any] = {"sources": (*sources, merged)}
+    merged: Merged = sources[-1]
+    arguments: dict[str, Any] = {"sources": sources}
     settings: Settings | None = None
     problems: list[Problem] = []
     try:
@@ -53,8 +58,16 @@ def _validate(sources: tuple[Any, ...], places: Places, now: schema.Reading) -> 
     except pydantic.ValidationError as error:
         problems += faults.problems(error, merged.values, now, Settings)
     problems += _noted(merged.values, now)
+    problems += _hosts(merged.values)
     problems += _meaning(settings, merged.values, problems, places)
     return settings, [problem for problem in problems if not _is_broken(merged.values, problem.path)]
+
+
+def _is_plain(merged: Merged, now: schema.Reading, path: yaml.Path) -> bool:
+    """Whether no secret can stand at this path, whatever its map was read as."""
+    *parent, key = path
+    models = now.tried.get(id(faults.lookup(merged.values, tuple(parent))), []) if parent else [Settings]
+    return bool(models) and all(schema.is_plain(model, str(key)) for model in models)
 
 
 def _noted(values: dict[str, Any], now: schema.Reading) -> Iterator[Problem]:
@@ -73,6 +86,18 @@ def _maps(value: Any, path: yaml.Path) -> Iterator[tuple[yaml.Path, dict[str, An
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, child in children:
         yield from _maps(child, (*path, step))
+
+
+def _hosts(values: dict[str, Any]) -> Iterator[Problem]:
+    """A mailbox's ``host`` that says more than the server's name: these are keys of their own."""
+    mailboxes = values.get("mailboxes")
+    for name, entry in mailboxes.items() if isinstance(mailboxes, dict) else ():
+        host = faults.lookup(entry, ("host",))
+        if isinstance(host, str) and (match := _NO_HOST.search(host)):
+            found = f'; write "port: {match["port"]}" beside it' if match["port"] else ""
+            hint = found or "; `port` and `tls` (implicit, starttls or none) are keys beside it"
+            message = f"is the server's name alone, like imap.example.org{hint}"
+            yield Problem(path=("mailboxes", name, "host"), message=message)
 
 
 def _is_broken(values: Any, path: yaml.Path) -> bool:
@@ -109,12 +134,19 @@ def _meaning(
             slips = _slips(problems, ("rules", n))
             found = verify.raw_faults(_mended(entry, slips), **known)
         else:
-            found = verify.faults(settings.rules[n] if settings else Rule.model_validate(entry), **known)
+            rule = settings.rules[n] if settings else Rule.model_validate(entry)
+            found = [*_idle(rule), *verify.faults(rule, **known)]
         written: dict[Any, Any] = {key: slip for slip, key in slips.items()}
         for place, message in found:
             path = ("rules", n, *(written.get(step, step) for step in place[:1]), *place[1:])
             if path not in told:
                 yield Problem(path=path, message=message, at=faults.about(message))
+
+
+def _idle(rule: Rule) -> Iterator[tuple[yaml.Path, str]]:
+    """Asked of a rule without a slip only: what looks like one may be what it does."""
+    if not (rule.then or rule.after.changes or rule.failed.changes or rule.stop):
+        yield (), "does nothing: give it a then"
 
 
 def _slips(problems: list[Problem], at: yaml.Path) -> dict[Any, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from bridge import errors
 from bridge.config import faults, references, yaml
@@ -15,10 +17,17 @@ _IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
 class Places:
     """Makes a fault of a problem: gives it its place, and takes out of it what must not be shown."""
 
-    def __init__(self, document: references.Document, variables: Sequence[Variables]) -> None:
+    def __init__(
+        self,
+        document: references.Document,
+        variables: Sequence[Variables],
+        shows: Callable[[yaml.Path], bool] = lambda _: False,
+    ) -> None:
+        """``shows`` tells of a path whether its value can be shown, since no secret can stand there."""
         self._root = document.root
         self._files = document.files
         self._variables = variables
+        self._shows = shows
 
     def fault(self, problem: faults.Problem) -> errors.Fault:
         """The first place that has the path; for what is missing, the place of what it should be in."""
@@ -54,13 +63,72 @@ class Places:
     def _masked(self, problem: faults.Problem) -> str:
         """The message without passwords in URLs, and without a value that was not written in plain sight."""
         message = _IN_URL.sub("…@", problem.message)
-        found = self._root.find(problem.path)
-        values = [variables.value(problem.path) for variables in self._variables if variables.origin(problem.path)]
-        if found and found[1].secret:
-            values.append(found[1].plain)
-        for value in values:
-            if isinstance(value, (str, int, float)) and not isinstance(value, bool) and str(value):
-                for written in (f'the text "{value}"', f"the number {value}", repr(value), f'"{value}"'):
-                    message = message.replace(written, "something else" if written.startswith("the") else "the value")
-                message = message.replace(str(value), "…") if len(str(value)) > 3 else message
+        for variables in self._variables:
+            if (
+                problem.path
+                and variables.origin(problem.path)
+                and not (variables.plain_sight and self._shows(problem.path))
+            ):
+                message = _without(message, variables.value(problem.path))
+        for path, secret in self._secrets:
+            if problem.at == "value" and _concern(path, problem.path):
+                message = _without(message, secret)
+                message = _without_parts(message, secret) if isinstance(secret, str) else message
         return message
+
+    @functools.cached_property
+    def _secrets(self) -> list[tuple[yaml.Path, Any]]:
+        """What stands behind each ``!secret``, and every value in it."""
+        return [
+            (path, value)
+            for path, node in _secret_nodes(self._root, ())
+            for value in (node.plain, *_inside(node.plain))
+        ]
+
+
+def _without(message: str, value: Any) -> str:
+    """The message without this value, which it may show in several ways."""
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool) or not str(value):
+        return message
+    for written in (f'the text "{value}"', f"the number {value}", repr(value), f'"{value}"'):
+        message = message.replace(written, "something else" if written.startswith("the") else "the value")
+    return message.replace(str(value), "…") if len(str(value)) > 3 else message
+
+
+def _without_parts(message: str, secret: str) -> str:
+    """The message without what it quotes of the secret, as an error of a regex or a template does."""
+    least = min(4, max(2, len(secret) // 2))
+    parts = {secret[n : n + least].casefold() for n in range(len(secret) - least + 1)}
+    plain = message.casefold()
+    if len(plain) != len(message):  # a letter that becomes two
+        return "cannot be read; what is wrong is not shown, since it is a secret"
+    hidden = [False] * len(message)
+    for n in range(len(message) - least + 1):
+        if plain[n : n + least] in parts:
+            hidden[n : n + least] = [True] * least
+    return re.sub("\0+", "…", "".join("\0" if hide else char for char, hide in zip(message, hidden, strict=True)))
+
+
+def _concern(secret: yaml.Path, problem: yaml.Path) -> bool:
+    """Whether what is wrong there may quote the secret: it is the value, or in it, or names values of the same rule."""
+    shared = min(len(secret), len(problem))
+    return secret[:shared] == problem[:shared] or (problem[:1] == ("rules",) and secret[:2] == problem[:2])
+
+
+def _secret_nodes(node: yaml.Node, path: yaml.Path) -> Iterator[tuple[yaml.Path, yaml.Node]]:
+    if node.secret:
+        yield path, node
+    children = node.children or ()
+    pairs = (
+        ((key, value) for key, (_, value) in children.items()) if isinstance(children, dict) else enumerate(children)
+    )
+    for step, child in pairs:
+        yield from _secret_nodes(child, (*path, step))
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """Every key and value in a list or a map, however deep."""
+    children = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        yield child
+        yield from _inside(child)

@@ -27,6 +27,7 @@ class Variables(pydantic_settings.EnvSettingsSource):
 
     names: dict[str, str]
     values: dict[str, Any] = {}  # noqa: RUF012 — replaced, never changed
+    plain_sight = False  # whether what is no secret may be shown in a fault
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         """JSON; what is none stays a text, and the model says what it wanted instead."""
@@ -78,6 +79,8 @@ class Variables(pydantic_settings.EnvSettingsSource):
 
 class Environment(Variables):
     """Environment variables."""
+
+    plain_sight = True
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ

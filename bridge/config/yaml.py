@@ -281,10 +281,24 @@ def _syntax(error: yaml.YAMLError, text: str, file: str) -> errors.Fault:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return _fault(file, line, column, f"no valid YAML: {error.problem or error.context}")
+        return _fault(file, line, column, f"no valid YAML: {_plainly(error, text.splitlines(), line, column)}")
     position = getattr(error, "position", 0)  # ReaderError: octets of UTF-8
     line, column = _position(text.encode("utf-8", "replace")[:position].decode("utf-8", "replace"))
     return _fault(file, line, column, f"no valid YAML: {getattr(error, 'reason', error)}")
+
+
+def _plainly(error: yaml.MarkedYAMLError, lines: list[str], line: int, column: int) -> str:
+    """What libyaml calls a token, for people: the slips that are made most."""
+    found = lines[line - 1] if line <= len(lines) else ""
+    indent = found[: len(found) - len(found.lstrip())]
+    here = found[column - 1 : column]
+    if "\t" in here or ("\t" in indent and column <= len(indent) + 1):
+        return "indent with spaces, not tabs"
+    if "start any token" in (error.problem or "") and here:
+        return f"a value cannot begin with {here}; put it in quotes"
+    if "scanning an a" in (error.context or ""):  # an alias or an anchor, or what was not meant as one
+        return "what begins with * or & refers to an anchor; put a text in quotes"
+    return error.problem or error.context or "cannot be read"
 
 
 def _position(before: str) -> tuple[int, int]:

@@ -156,13 +156,28 @@ def test_the_fault_of_the_interface(folder: Path) -> None:
             '1:42: sinks.a.kepalive: unknown key; did you mean "keep',
         ),
         ("sinks: {a: {type: mqtt, url: 'mqtt://x', discovery: true}}", "1:42: sinks.a.discovery: not yet supported"),
+        ("rules: [{name: a}]", "1:9: rules.0: does nothing: give it a then"),
+        ("rules: [{name: a, when: {}, after: {seen: false}, then: []}]", "1:9: rules.0: does nothing: give it a then"),
+        (
+            "mailboxes: {a: {host: 'imaps://x', user: b, password: c}}",
+            "1:23: mailboxes.a.host: is the server's name alone, like imap.example.org; `port` and `tls` (implicit, st",
+        ),
+        (
+            "mailboxes: {a: {host: 'imap.x:993', user: b, password: c}}",
+            '1:23: mailboxes.a.host: is the server\'s name alone, like imap.example.org; write "port: 993" beside it',
+        ),
+        (
+            "mailboxes: {a: {host: '[::1]:993', user: b, password: c}}",
+            '1:23: mailboxes.a.host: is the server\'s name alone, like imap.example.org; write "port: 993" beside it',
+        ),
+        ("mailboxes: {a: {host: me@x, user: b, password: c}}", "1:23: mailboxes.a.host: is the server's name alone"),
         ("rules: {}", "1:8: rules: expected a list, got a map"),
         ("rules: [x]", "1:9: rules.0: expected a map, got a text"),
         ("rules: [{when: {}}]", "1:9: rules.0.name: missing"),
         ("rules: [{name: a, after: {copy_: [b]}}]", '1:27: rules.0.after.copy_: unknown key; did you mean "copy"?'),
         ("rules: [{name: a, throttle: 5/1m}]", "1:19: rules.0.throttle: not yet supported"),
         ("rules: [{name: a, stop: yes}]", '1:25: rules.0.stop: expected true or false, got the text "yes"'),
-        ("rules: [{name: a, name: b}]", "1:19: rules.0.name: given twice; first in line 1"),
+        ("rules: [{name: a, name: b, stop: true}]", "1:19: rules.0.name: given twice; first in line 1"),
     ],
 )
 def test_each_slip_is_one_fault(folder: Path, line: str, fault: str) -> None:
@@ -256,9 +271,19 @@ def test_a_place_is_told_of_once_and_in_file_order(folder: Path, monkeypatch: py
     ]
 
 
+@pytest.mark.parametrize("host", ["imap.example.org", "localhost", "10.0.0.1", "::1", "[::1]", "2001:db8::1:993"])
+def test_a_name_or_an_address_is_a_host(host: str, folder: Path) -> None:
+    assert load(folder, f"mailboxes: {{a: {{host: '{host}', user: b, password: c}}}}\n").mailboxes["a"].host == host
+
+
+@pytest.mark.parametrize("key", ["then: {sink: b}", "after: {seen: true}", "failed: {flag: x}", "stop: true"])
+def test_a_rule_that_does_anything_is_a_rule(key: str, folder: Path) -> None:
+    assert load(folder, f"sinks: {{b: {{type: log}}}}\nrules: [{{name: a, {key}}}]\n").rules[0].name == "a"
+
+
 def test_two_rules_of_one_name_are_a_fault_at_the_second_that_names_the_first(folder: Path) -> None:
-    text = "rules:\n  - name: a\n  - name: b\n  - name: a\n"
-    assert faults(folder, text) == ['4:11: rules.2.name: the rule in line 2 is called "a" already']
+    text = "rules:\n  - {name: a, stop: true}\n  - {name: b, stop: true}\n  - {name: a, stop: true}\n"
+    assert faults(folder, text) == ['4:12: rules.2.name: the rule in line 2 is called "a" already']
 
 
 @pytest.mark.parametrize(

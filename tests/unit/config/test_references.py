@@ -66,7 +66,7 @@ def test_a_secret_in_the_wrong_place_is_not_told(tmp_path: Path, place: str, sec
 def test_included_files_stand_where_they_are_included_and_name_themselves_in_faults(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts/inner.yaml").write_text("{nam: b}\n")
-    (tmp_path / "parts/rules.yaml").write_text("# rules\n- name: a\n- !include inner.yaml\n")
+    (tmp_path / "parts/rules.yaml").write_text("# rules\n- {name: a, stop: true}\n- !include inner.yaml\n")
     found = faults(tmp_path, "zzz: 1\nrules: !include parts/rules.yaml\n")
     assert found == [
         "mailwire.yaml:1:1: zzz: unknown key",

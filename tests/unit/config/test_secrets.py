@@ -114,6 +114,52 @@ def test_a_whole_part_that_is_one_broken_variable_does_not_show(tmp_path: Path) 
     assert PLANTED not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "when: {subject: !secret regex}",
+        "when: {subject: [hall, !secret regex]}",
+        "when: {body: {matches: !secret regex}}",
+        "extract: {temp: {body: !secret regex}}",
+        "when: {if: !secret template}",
+        "then: {sink: a, payload: !secret template}",
+        "then: {sink: a, payload: {a: !secret template}}",
+        "then: {sink: a, target: !secret template}",
+        "then: {sink: !secret word}",
+        "mailboxes: !secret word",
+        "then: {sink: a, expires: !secret word}",
+        "when: {subject: !secret group}\n    then: {sink: a, payload: '{{ tapir_a }}'}",
+        "when: !secret map",
+    ],
+)
+def test_what_stands_behind_a_secret_tag_is_not_quoted_by_what_is_wrong_with_it(rule: str, tmp_path: Path) -> None:
+    """Nor is a part of it, as the errors of regexes and templates do."""
+    (tmp_path / "secrets.yaml").write_text(
+        "regex: /tapir(okapi/\ntemplate: '{{ tapir | okapi( }} {{ okapi }}'\nword: tapir-okapi\n"
+        "group: /(?P<tapir_b>.)/\nmap: {subject: /tapir(okapi/}\n"
+    )
+    path = tmp_path / "mailwire.yaml"
+    path.write_text(f"sinks: {{a: {{type: log}}}}\nrules:\n  - name: a\n    {rule}\n    stop: 5\n")
+    with pytest.raises(errors.ConfigError) as caught:
+        config.load(path, environ={})
+    messages = [fault.message for fault in caught.value.faults]
+    assert len(messages) >= 2
+    assert "okapi" not in str(messages)
+    assert "tapir_b" not in str(messages)
+    assert "tapir-" not in str(messages)
+
+
+def test_what_is_wrong_with_a_secret_can_still_be_understood(tmp_path: Path) -> None:
+    (tmp_path / "secrets.yaml").write_text("regex: /xyzzy(/\nlevel: xyzzy\n")
+    path = tmp_path / "mailwire.yaml"
+    path.write_text("log_level: !secret level\nrules: [{name: a, stop: true, when: {subject: !secret regex}}]\n")
+    with pytest.raises(errors.ConfigError) as caught:
+        config.load(path, environ={})
+    level, regex = [fault.message for fault in caught.value.faults]
+    assert level == "expected debug, info, warning or error, got something else"
+    assert "missing" in regex
+
+
 def test_pydantic_s_own_error_does_not_show_it() -> None:
     with pytest.raises(pydantic.ValidationError) as caught:
         Mailbox.model_validate({"host": 5, "user": [PLANTED], "password": {"a": PLANTED}})

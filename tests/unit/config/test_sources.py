@@ -124,11 +124,25 @@ def test_an_empty_variable_counts_as_none(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "fault"),
     [
-        ("MAILWIRE_LOG_LEVEL", "loud", "MAILWIRE_LOG_LEVEL: log_level: expected debug, info, warning or error, got"),
+        (
+            "MAILWIRE_LOG_LEVEL",
+            "loud",
+            "MAILWIRE_LOG_LEVEL: log_level: expected debug, info, warning or error, got the text",
+        ),
         (
             "MAILWIRE_MAILBOXES__HOME__PORT",
-            "x",
-            "MAILWIRE_MAILBOXES__HOME__PORT: mailboxes.home.port: expected a whole num",
+            "abc",
+            'MAILWIRE_MAILBOXES__HOME__PORT: mailboxes.home.port: expected a whole number, got the text "abc"',
+        ),
+        (
+            "MAILWIRE_MAILBOXES__HOME__POLL",
+            "5",
+            "MAILWIRE_MAILBOXES__HOME__POLL: mailboxes.home.poll: '5' is no duration; write it like 30s, 5m, 2h or 1d",
+        ),
+        (
+            "MAILWIRE_TIMEZONE",
+            "Mars",
+            "MAILWIRE_TIMEZONE: timezone: 'Mars' is no time zone of the IANA database",
         ),
         (
             "MAILWIRE_MAILBOXES__HOME__PROT",
@@ -188,6 +202,17 @@ def test_a_fault_from_a_secrets_folder_names_the_file_and_not_its_content(folder
     (fault,) = faults(folder, HOME)
     assert fault.startswith("run/mailwire_mailboxes__home__poll: mailboxes.home.poll: ")
     assert "hunter2" not in fault
+
+
+@pytest.mark.parametrize("key", ["password", "passwrd", "zzz", "start__hunter2", "host"])
+def test_a_fault_from_the_environment_does_not_show_what_may_be_a_secret(folder: Path, key: str) -> None:
+    value = "hunter2 x" if key == "host" else '{"hunter2'
+    told = ""
+    try:
+        load(folder, HOME, **{f"MAILWIRE_MAILBOXES__HOME__{key.upper()}": value})
+    except errors.ConfigError as error:
+        told = "".join(fault.message for fault in error.faults)
+    assert "hunter2" not in told
 
 
 def test_a_secret_comes_from_the_file_that_name_file_names(folder: Path) -> None:

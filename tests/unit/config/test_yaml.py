@@ -99,7 +99,7 @@ def test_merge_keys_give_way_to_what_is_written_and_to_earlier_sources() -> None
         ("a: 1\nb: {c: 1, c: 2}\n", "a.yaml:2:11: b.c: given twice; first in line 2"),
         ("a: [1\n", "a.yaml:2:1: no valid YAML: did not find expected ',' or ']'"),
         ("a: b: c\n", "a.yaml:1:5: no valid YAML: mapping values are not allowed in this context"),
-        ("a:\n\t- b\n", "a.yaml:2:1: no valid YAML: found character that cannot start any token"),
+        ("a:\n\t- b\n", "a.yaml:2:1: no valid YAML: indent with spaces, not tabs"),
         ("é: \x07\n", "a.yaml:1:4: no valid YAML: control characters are not allowed"),
         ("a: \ud800\n", "a.yaml:1:4: holds a character that is no character"),
         ("a: *b\n", "a.yaml:1:4: a: no anchor &b comes before this alias"),
@@ -170,3 +170,22 @@ json_values = st.recursive(
 @given(json_values)
 def test_json_means_the_same_as_yaml(value: Any) -> None:
     assert load(json.dumps({"value": value}, ensure_ascii=False))["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a:\n\tb: 1\n", "f:2:1: no valid YAML: indent with spaces, not tabs"),
+        ("a:\n  b:\n \t c: 1\n", "f:3:2: no valid YAML: indent with spaces, not tabs"),
+        ("{a: 1,\n\tb: @2}", "f:2:5: no valid YAML: a value cannot begin with @; put it in quotes"),
+        ("from: @cameras.example\n", "f:1:7: no valid YAML: a value cannot begin with @; put it in quotes"),
+        (
+            "from: *@cameras.example\n",
+            "f:1:8: no valid YAML: what begins with * or & refers to an anchor; put a text in quotes",
+        ),
+    ],
+)
+def test_the_slips_that_are_made_most_are_told_in_plain_words(text: str, fault: str) -> None:
+    with pytest.raises(errors.ConfigError) as caught:
+        yaml.compose(text, "f", tags={})
+    assert [str(one) for one in caught.value.faults] == [fault]

@@ -1,16 +1,19 @@
-"""How the bridge's log lines look: colours on a terminal, one JSON object a line elsewhere. Everything goes to
-standard error.
+"""How the bridge's log lines look: for people on a terminal (local time, what it is about first, why last), one JSON
+object a line elsewhere (ISO time, UTC). Everything goes to standard error.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 
 _LIBRARIES = ("imapclient", "paho", "coap", "coap-server", "httpx", "httpcore", "asyncio", "pymap", "amqtt", "alembic")
+_FIRST = ("rule", "mailbox", "folder", "sink", "target")
+_LAST = ("retry_s", "next_try_s", "reason")
 
 
 def configure(level: str, *, stream: TextIO | None = None) -> None:
@@ -22,7 +25,9 @@ def configure(level: str, *, stream: TextIO | None = None) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=not out.isatty()),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+        if out.isatty()
+        else structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
         processors=[*shared, *_rendered(out)],
@@ -42,9 +47,20 @@ def configure(level: str, *, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
 
+def _in_reading_order(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Who and where first, why last; everything else as it was said."""
+    first = {key: event[key] for key in _FIRST if key in event}
+    last = {key: event[key] for key in _LAST if key in event}
+    rest = {key: value for key, value in event.items() if key not in first and key not in last}
+    return {**first, **rest, **last}
+
+
 def _rendered(out: TextIO) -> list[structlog.typing.Processor]:
     if out.isatty():
         # A plain traceback: a rich one shows local variables, and these may hold a mail.
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0, exception_formatter=plain)]
+        console = structlog.dev.ConsoleRenderer(
+            colors=not os.environ.get("NO_COLOR"), pad_event_to=0, sort_keys=False, exception_formatter=plain
+        )
+        return [_in_reading_order, console]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]

@@ -13,8 +13,10 @@ import structlog
 
 EXTRA = {"pymap", "pysasl", "proxyprotocol", "amqtt"}  # what the extra `demo` brings
 
+GOODBYE = "For your own mail: start from a story in examples/, and let `mailwire check` look at your file."
 
-@click.command()
+
+@click.command(short_help="See it happen: everything on this machine, with sample mails.")
 @click.option("--once", is_flag=True, help="End with exit 0 when every sample mail has arrived at its device.")
 @click.pass_context
 def command(ctx: click.Context, *, once: bool) -> None:
@@ -34,7 +36,7 @@ def command(ctx: click.Context, *, once: bool) -> None:
         ctx.exit(1)
     notes = quiet()
     console = Console()
-    with screen.show(console) as shown:
+    with screen.show(console, once=once) as shown:
         trouble = asyncio.run(_play(stage, shown, once=once))
     if trouble:
         for note in notes:
@@ -43,6 +45,8 @@ def command(ctx: click.Context, *, once: bool) -> None:
         ctx.exit(1)
     if once:
         console.print("Every sample mail has arrived at its device.", style="bold green", highlight=False)
+    else:
+        console.print(GOODBYE, highlight=False, markup=False)
 
 
 async def _play(stage: Any, shown: Any, *, once: bool) -> str:

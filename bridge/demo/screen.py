@@ -21,14 +21,18 @@ except ImportError:  # Windows
 
 WATCH = (
     "Mails arrive here; the bridge hears of each and runs its rules over it.",
-    "Each becomes a few bytes for a small thing: watch them. Ctrl-C ends it.",
+    "Each becomes a few bytes for a small thing: watch them.",
 )
+HOW_TO_END = " Ctrl-C ends it."
 
 
 class Screen(Protocol):
     """Shows a story while it happens."""
 
     pace_s: float  # between two mails, so that one can follow
+
+    def serving(self, servers: str) -> None:
+        """Which servers run, and where."""
 
     def changed(self, story: Story, row: Row) -> None:
         """Something is new in this row."""
@@ -39,12 +43,17 @@ class Table:
 
     pace_s = 0.8
 
-    def __init__(self, console: Console, live: Live) -> None:
+    def __init__(self, console: Console, live: Live, heading: list[Text]) -> None:
         self._console = console
         self._live = live
+        self._heading = heading
+
+    def serving(self, servers: str) -> None:
+        self._heading = [*self._heading, table.line(servers, "dim")]
+        self._live.update(Group(*self._heading), refresh=True)
 
     def changed(self, story: Story, row: Row) -> None:
-        self._live.update(Group(*heading(), table.picture(story, self._console.height)), refresh=True)
+        self._live.update(Group(*self._heading, table.picture(story, self._console.height)), refresh=True)
 
 
 class Lines:
@@ -56,26 +65,31 @@ class Lines:
         self._console = console
         self._told: set[str] = set()
 
+    def serving(self, servers: str) -> None:
+        self._console.print(servers, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
     def changed(self, story: Story, row: Row) -> None:
         if (row.arrived or row.trouble) and row.message_id not in self._told:
             self._told.add(row.message_id)
             self._console.print(table.plain(row), soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def heading() -> list[Text]:
-    return [Text(line, style="italic", no_wrap=True, overflow="ellipsis") for line in WATCH]
+def heading(*, once: bool) -> list[Text]:
+    first, second = WATCH
+    return [table.line(text, "italic") for text in (first, second if once else second + HOW_TO_END)]
 
 
 @contextlib.contextmanager
-def show(console: Console) -> Iterator[Screen]:
-    """The screen that suits this console, until the block ends."""
+def show(console: Console, *, once: bool) -> Iterator[Screen]:
+    """The screen that suits this console, until the block ends. ``once``: it ends by itself."""
+    first = heading(once=once)
     if not console.is_terminal:
-        for text in heading():
+        for text in first:
             console.print(text)
         yield Lines(console)
         return
-    with _no_echo(), Live(Group(*heading()), console=console, auto_refresh=False, transient=False) as live:
-        yield Table(console, live)
+    with _no_echo(), Live(Group(*first), console=console, auto_refresh=False, transient=False) as live:
+        yield Table(console, live, first)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from bridge import app, config
-from bridge.demo import broker, device, display, imap, samples, story
+from bridge.demo import broker, device, display, imap, listen, samples, story
 from bridge.demo.screen import Screen
 
 DEADLINE_S = 60.0
@@ -36,6 +36,9 @@ async def play(screen: Screen, *, once: bool, stop: asyncio.Event) -> str:
         await stack.enter_async_context(display.serve(mqtt_port, lambda *seen: tale.show("display", *seen)))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailwire-demo-")))
         ports = {"imap_port": account.port, "mqtt_port": mqtt_port, "coap_port": coap_port}
+        screen.serving(
+            f"{listen.HOST}: mail server imap {account.port}, broker mqtt {mqtt_port}, lamp coap {coap_port}"
+        )
         path = _configuration(folder, user=USER, password=password, **ports)
         settings = config.load(path, environ={})  # what the admin's environment says is meant for the real bridge
         bridge = await stack.enter_async_context(_running(settings, tale))

@@ -13,7 +13,7 @@ from rich.text import Text
 from bridge.demo.story import Row, Story
 
 STYLE = {"lamp": "bold yellow", "display": "bold green"}
-HEADER_LINES, FOOTER_LINES, ROW_LINES = 4, 4, 3  # the footer's fourth is the line that the cursor stands in
+HEADER_LINES, FOOTER_LINES, ROW_LINES = 5, 4, 3  # the footer's fourth is the line that the cursor stands in
 
 
 def octets(count: int) -> str:
@@ -72,12 +72,13 @@ def device_cell(row: Row) -> RenderableType:
 
 
 def afterwards(row: Row) -> str:
-    """How soon the device showed it, or what becomes of the reset."""
+    """How soon the device showed it, and what becomes of the reset."""
+    soon = f"in {(row.took_s or 0) * 1000:.0f} ms"
     if row.reset is None:
-        return f"in {(row.took_s or 0) * 1000:.0f} ms"
+        return soon
     if row.reset.shows is None:
-        return f"for {row.reset.delivery.reset_after or 0:.0f} s"
-    return f"now {row.reset.shows}"
+        return f"{soon}, for {row.reset.delivery.reset_after or 0:.0f} s"
+    return f"{soon}, now {row.reset.shows}"
 
 
 def rows(story: Story, count: int) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -19,6 +20,8 @@ def test_once_ends_by_itself_when_every_sample_has_arrived(tmp_path: Path) -> No
 
     assert (done.returncode, done.stderr) == (0, "")
     assert [name for name in samples.DEVICE_OF if name not in done.stdout] == []
+    assert "Ctrl-C" not in done.stdout
+    assert re.search(r"127\.0\.0\.1: mail server imap \d+, broker mqtt \d+, lamp coap \d+\n", done.stdout)
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
@@ -47,13 +50,16 @@ def test_on_a_terminal_it_goes_on_until_ctrl_c_and_ends_without_a_complaint() ->
         try:
             seen = read_until(master, b"front door")
             process.send_signal(signal.SIGINT)
-            drain(master)
+            farewell = drain(master)
             _, complaints = process.communicate(timeout=command.DEADLINE_S)
         finally:
             process.kill()
             os.close(master)
 
     assert b"Ctrl-C ends it" in seen
+    assert b"lamp coap " in seen
+    assert b"examples/" in farewell.splitlines()[-1]
+    assert b"mailwire check" in farewell.splitlines()[-1]
     assert (process.returncode, complaints) == (0, b"")
 
 
@@ -73,11 +79,13 @@ def read_until(terminal: int, wanted: bytes) -> bytes:
     return seen
 
 
-def drain(terminal: int) -> None:
-    """A terminal that nobody reads would block the demo's last words."""
+def drain(terminal: int) -> bytes:
+    """Everything up to its end: a terminal that nobody reads would block the demo's last words."""
+    seen = b""
     with contextlib.suppress(OSError):  # EIO: the other end is closed
-        while read(terminal):
-            pass
+        while new := read(terminal):
+            seen += new
+    return seen
 
 
 def read(terminal: int) -> bytes:

@@ -73,6 +73,18 @@ def test_it_waits_for_the_reset() -> None:
     assert (before, row.arrived) == (False, True)
 
 
+def test_how_soon_the_device_showed_it_stays_when_it_is_reset() -> None:
+    tale = story.Story()
+    row, raw = sent(tale)
+    tale.tell(handled(raw, delivery(), delivery("reset", reset_after=3.0)))
+    tale.show("lamp", ON, "on, front door")
+    row.took_s = 0.012
+    before = table.afterwards(row)
+    tale.show("lamp", OFF, "off")
+
+    assert (before, table.afterwards(row)) == ("in 12 ms, for 3 s", "in 12 ms, now off")
+
+
 def test_a_mail_that_no_rule_should_match_has_arrived_when_none_did() -> None:
     tale = story.Story()
     row, raw = sent(tale, "4-newsletter")

@@ -12,6 +12,7 @@ import pytest
 from bridge import delivery, errors
 from tests import servers, watching
 from tests.servers.dovecot import Dovecot
+from tests.servers.scripted_imap import Gone, Peer, Script, ScriptedImap
 
 RICH = ""
 NO_MOVE = "IMAP4rev1 IDLE UIDPLUS"
@@ -187,9 +188,9 @@ async def test_one_that_cannot_be_done_does_not_stop_the_others(dovecot: Dovecot
 async def test_a_full_mailbox_is_permanent_with_the_server_s_own_words() -> None:
     with Dovecot(quota="*:storage=2kB") as server:
         server.deliver(count=3)
-        (result,) = await carried_out(server, change(server, 1, "copy", "INBOX"))
+        (result,) = await carried_out(server, change(server, 1, "copy", "Box"))
         while isinstance(result, delivery.Receipt):
-            (result,) = await carried_out(server, change(server, 1, "copy", "INBOX"))
+            (result,) = await carried_out(server, change(server, 1, "copy", "Box"))
         assert isinstance(result, errors.Permanent)
         assert "uota" in str(result)
 
@@ -215,3 +216,113 @@ async def test_changes_made_while_watching_fire_nothing_and_watching_goes_on(dov
         await watched.have(1)
         assert watched.subjects == ["after"]
         await servers.until(lambda: watched.state().state == "live", what="live")
+
+
+@pytest.mark.parametrize("dovecot", [RICH, NO_MOVE], indirect=True)
+@pytest.mark.parametrize("op", ["copy", "move"])
+async def test_the_receipt_says_where_the_mail_is_now(dovecot: Dovecot, op: str) -> None:
+    with dovecot.client() as client:
+        client.create_folder("Box")
+    codes = ok(await carried_out(dovecot, change(dovecot, 2, op, "Box"), change(dovecot, 4, op, "Box")))
+    anew = uidvalidity(dovecot, "Box")
+    assert codes == [f"copyuid {anew} 2 1", f"copyuid {anew} 4 2"]
+
+
+@pytest.mark.parametrize("dovecot", [RICH, NO_MOVE, POOR], indirect=True)
+@pytest.mark.parametrize("op", ["copy", "move"])
+@pytest.mark.parametrize("folder", ["INBOX", "inbox"])
+async def test_into_its_own_folder_a_mail_need_not_be_brought(dovecot: Dovecot, op: str, folder: str) -> None:
+    assert ok(await carried_out(dovecot, change(dovecot, 2, op, folder))) == ["ok, it is there"]
+    assert search(dovecot) == [1, 2, 3, 4, 5]
+    assert search(dovecot, "DELETED") == []
+
+
+async def test_a_mail_whose_copy_was_not_made_is_neither_moved_nor_deleted(dovecot: Dovecot) -> None:
+    these = [change(dovecot, 1, "copy", "bad//name"), change(dovecot, 1, "delete"), change(dovecot, 2, "delete")]
+    results = await carried_out(dovecot, *these)
+    assert [type(result) for result in results] == [errors.Permanent, errors.Retryable, delivery.Receipt]
+    assert "an earlier change of this mail was not made" in str(results[1])
+    assert search(dovecot) == [1, 3, 4, 5]
+
+
+async def test_a_burst_takes_a_few_commands_and_its_results_are_in_order(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=95)
+    valid = uidvalidity(dovecot)
+    burst = [
+        change(dovecot, uid, op, argument, uidvalidity=valid)
+        for uid in range(1, 101)
+        for op, argument in (("seen", ""), ("copy", "Copies"), ("move", "Done"))
+    ]
+    async with watching.Watching(watching.settings(dovecot)) as watched:
+        ok(list(await watched.source.change([change(dovecot, 1, "flag", "x", uidvalidity=valid)])))
+        commands = watched.source._commands
+        assert commands is not None
+        assert commands._connection is not None
+        spent = commands._connection.round_trips
+        results = await watched.source.change(burst)
+        ok(list(results))
+        assert [result.delivery_id for result in results if isinstance(result, delivery.Receipt)] == [
+            each.id for each in burst
+        ]
+        assert commands._connection.round_trips - spent <= 12
+    assert (len(search(dovecot, "SEEN", "Copies")), len(search(dovecot, "SEEN", "Done"))) == (100, 100)
+
+
+def half(*answers: str | None) -> Script:
+    """A server without MOVE; each STORE gets the next of these answers, and None closes the connection."""
+    left = list(answers)
+
+    def script(peer: Peer) -> None:
+        peer.log_in("IMAP4rev1 IDLE UIDPLUS")
+        idle = ""
+        while True:
+            tag, _, command = peer.line().partition(" ")
+            if command.startswith(("SELECT", "EXAMINE")):
+                peer.send(f"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 1] x\r\n{tag} OK\r\n")
+            elif command == "IDLE":
+                idle = tag
+                peer.send("+ idling\r\n")
+            elif tag == "DONE":
+                peer.send(f"{idle} OK\r\n")
+            elif command.startswith("UID STORE"):
+                if (answer := left.pop(0) if left else "OK") is None:
+                    peer.close()
+                    raise Gone
+                peer.send(f"{tag} {answer}\r\n")
+            else:
+                peer.send(f"{tag} OK\r\n")
+
+    return script
+
+
+def moves(*uids: int) -> list[delivery.MailChange]:
+    return [
+        delivery.MailChange(
+            id=f"move {uid}", mailbox="home", folder="INBOX", uidvalidity=7, uid=uid, op="move", argument="Box"
+        )
+        for uid in uids
+    ]
+
+
+def copies(server: ScriptedImap) -> list[str]:
+    return [line.partition(" ")[2] for line in server.heard if "UID COPY" in line]
+
+
+@pytest.mark.parametrize("refusal", ["NO [NOPERM] no t right", "NO not now", "BAD what"])
+async def test_a_move_whose_second_half_is_refused_is_permanent_and_copies_once(refusal: str) -> None:
+    with ScriptedImap(half(refusal)) as server:
+        async with watching.Watching(watching.settings(server)) as watched:
+            results = await watched.source.change(moves(1, 2, 3))
+            assert [type(result) for result in results] == [errors.Permanent] * 3
+            assert "copied to 'Box', but still here as well" in str(results[0])
+            ok(list(await watched.source.change(moves(1, 2, 3))))  # retried by hand
+    assert copies(server) == ['UID COPY 1:3 "Box"']
+
+
+async def test_a_move_that_lost_its_connection_half_way_goes_on_there() -> None:
+    with ScriptedImap(half(None)) as server:
+        async with watching.Watching(watching.settings(server)) as watched:
+            results = await watched.source.change(moves(1, 2))
+            assert [type(result) for result in results] == [errors.Retryable] * 2
+            ok(list(await watched.source.change(moves(1, 2, 3))))
+    assert copies(server) == ['UID COPY 1:2 "Box"', 'UID COPY 3 "Box"']

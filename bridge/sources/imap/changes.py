@@ -6,8 +6,8 @@ Blocking functions on one connection that has nothing else to do; ``commands`` k
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 from bridge import errors
 from bridge.delivery import MailChange, Receipt
@@ -19,48 +19,42 @@ _LATER = {b"UNAVAILABLE", b"INUSE", b"SERVERBUG", b"EXPUNGEISSUED"}  # RFC 5530:
 _NO_FOLDER = {b"TRYCREATE", b"NONEXISTENT"}
 _ONLY_MARKED = "ok, but only marked \\Deleted: the server has no UIDPLUS"
 
+_THERE = "ok, it is there"
 
-_RANK = {"seen": 0, "flag": 0, "copy": 1, "move": 2, "delete": 2}
-
-
-class HalfDone(errors.Permanent):
-    """Some of it was done, and doing it again would do that part twice."""
+Copied = dict[str, None]
+"""The ids of the moves whose mail was copied and is still to be deleted, so that nothing is ever copied twice."""
 
 
-def grouped(changes: Sequence[MailChange]) -> list[int]:
-    """Their indexes, so that those alike are neighbours: a burst that is marked and copied takes two commands. What is
-    done to one mail keeps its order: marks, copies, then moves and deletes.
-    """
-
-    def key(index: int) -> tuple[object, ...]:
-        change = changes[index]
-        return change.folder, change.uidvalidity, _RANK[change.op], change.op, change.argument
-
-    return sorted(range(len(changes)), key=key)
+class ForAll(errors.Permanent):
+    """It will never work, and for none of the run: trying each by itself is of no use."""
 
 
-def runs(changes: Sequence[MailChange]) -> list[list[MailChange]]:
-    """Neighbours that one command can carry out."""
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What the server said to a run; ``places`` is where the single mails are now."""
 
-    def alike(change: MailChange) -> tuple[object, ...]:
-        return change.folder, change.uidvalidity, change.op, change.argument
-
-    return [list(run) for _, run in itertools.groupby(changes, alike)]
+    code: str
+    places: Mapping[int, str] = dataclasses.field(default_factory=dict)  # UID → "copyuid 8 3 17"
 
 
-def carry_out(connection: connection_.Connection, run: Sequence[MailChange]) -> list[Receipt]:
+def carry_out(connection: connection_.Connection, run: Sequence[MailChange], copied: Copied) -> list[Receipt]:
     """Carries out a run of alike changes. Blocks.
 
     Raises:
-        errors.Permanent: it will never work; the message says why.
+        ForAll: it will never work; the message says why.
+        errors.Permanent: the same, but one of the run may be to blame.
         errors.Retryable: it may work later.
         errors.Disconnected: the connection ended; what was done is not known.
     """
     change = run[0]
+    if change.op in {"copy", "move"} and client.same_folder(change.folder, change.argument):
+        return [Receipt(delivery_id=each.id, code=_THERE) for each in run]
     _open(connection, change)
-    uids = fetch.ranges({each.uid for each in run})
-    code = _OPS[change.op](connection, uids, change.argument)
-    return [Receipt(delivery_id=each.id, code=code) for each in run]
+    if change.op == "move" and b"MOVE" not in connection.capabilities:
+        done = _copy_and_delete(connection, run, copied)
+    else:
+        done = _OPS[change.op](connection, fetch.ranges({each.uid for each in run}), change.argument)
+    return [Receipt(delivery_id=each.id, code=done.places.get(each.uid, done.code)) for each in run]
 
 
 def _open(connection: connection_.Connection, change: MailChange) -> None:
@@ -68,18 +62,18 @@ def _open(connection: connection_.Connection, change: MailChange) -> None:
         try:
             connection.select(change.folder, read_only=False)
         except errors.FolderMissing as error:
-            raise errors.Permanent(str(error)) from error
+            raise ForAll(str(error)) from error
     if connection.selected is not None and connection.selected[1] != change.uidvalidity:
-        raise errors.Permanent(
+        raise ForAll(
             f"the folder {change.folder!r} was made anew (UIDVALIDITY changed): the mail's UID says nothing now"
         )
 
 
-def _seen(connection: connection_.Connection, uids: bytes, _argument: str) -> str:
+def _seen(connection: connection_.Connection, uids: bytes, _argument: str) -> Done:
     return _store(connection, uids, b"\\Seen")
 
 
-def _flag(connection: connection_.Connection, uids: bytes, argument: str) -> str:
+def _flag(connection: connection_.Connection, uids: bytes, argument: str) -> Done:
     return _store(connection, uids, flag_name(argument))
 
 
@@ -98,42 +92,53 @@ def flag_name(flag: str) -> bytes:
     return flag.encode("ascii")
 
 
-def _store(connection: connection_.Connection, uids: bytes, flag: bytes) -> str:
+def _store(connection: connection_.Connection, uids: bytes, flag: bytes) -> Done:
     return _done(connection, b"UID STORE %s +FLAGS.SILENT (%s)" % (uids, flag))
 
 
-def _copy(connection: connection_.Connection, uids: bytes, target: str) -> str:
+def _copy(connection: connection_.Connection, uids: bytes, target: str) -> Done:
     return _into(connection, b"UID COPY", uids, target)
 
 
-def _move(connection: connection_.Connection, uids: bytes, target: str) -> str:
-    if b"MOVE" in connection.capabilities:
-        return _into(connection, b"UID MOVE", uids, target)
-    _into(connection, b"UID COPY", uids, target)
+def _move(connection: connection_.Connection, uids: bytes, target: str) -> Done:
+    return _into(connection, b"UID MOVE", uids, target)
+
+
+def _copy_and_delete(connection: connection_.Connection, run: Sequence[MailChange], copied: Copied) -> Done:
+    """A move where the server has no MOVE. What was copied is never copied again: a connection that ends between the
+    two leaves the rest to the next try, and a refusal of the second is the end.
+    """
+    target, places = run[0].argument, {}
+    if new := {each.id: each.uid for each in run if each.id not in copied}:
+        places = dict(_into(connection, b"UID COPY", fetch.ranges(set(new.values())), target).places)
+        copied.update(dict.fromkeys(new))
     try:
-        return _delete(connection, uids, "")
+        done = _delete(connection, fetch.ranges({each.uid for each in run}), "")
     except (errors.Permanent, errors.Retryable) as error:
-        raise HalfDone(f"copied to {target!r}, but still here as well: {error}") from error
+        raise ForAll(f"copied to {target!r}, but still here as well: {error}", code=error.code) from error
+    for each in run:
+        copied.pop(each.id, None)
+    return done if done.code == _ONLY_MARKED else Done(code=done.code, places=places)
 
 
-def _delete(connection: connection_.Connection, uids: bytes, _argument: str) -> str:
+def _delete(connection: connection_.Connection, uids: bytes, _argument: str) -> Done:
     """Never a bare EXPUNGE: it would take mails with it that somebody else has marked."""
     _store(connection, uids, b"\\Deleted")
     if b"UIDPLUS" not in connection.capabilities:
-        return _ONLY_MARKED
+        return Done(code=_ONLY_MARKED)
     return _done(connection, b"UID EXPUNGE " + uids)
 
 
 _OPS = {"seen": _seen, "flag": _flag, "copy": _copy, "move": _move, "delete": _delete}
 
 
-def _into(connection: connection_.Connection, verb: bytes, uids: bytes, target: str) -> str:
+def _into(connection: connection_.Connection, verb: bytes, uids: bytes, target: str) -> Done:
     command = b"%s %s %s" % (verb, uids, client.folder_name(target))
     (answer,) = connection.run(command)
     if answer.ok:
-        return _code(answer)
+        return _told(answer)
     if not _exist(connection, uids):
-        return "ok, gone"  # some servers say NO to UIDs that are gone
+        return Done(code="ok, gone")  # some servers say NO to UIDs that are gone
     if answer.code in _NO_FOLDER or target not in connection.folders():
         (created,) = connection.run(b"CREATE " + client.folder_name(target))
         if not created.ok:
@@ -141,7 +146,7 @@ def _into(connection: connection_.Connection, verb: bytes, uids: bytes, target: 
         (answer,) = connection.run(command)
     if not answer.ok:
         raise _refused(answer)
-    return _code(answer)
+    return _told(answer)
 
 
 def _exist(connection: connection_.Connection, uids: bytes) -> bool:
@@ -149,21 +154,26 @@ def _exist(connection: connection_.Connection, uids: bytes) -> bool:
     return not answer.ok or bool(response.uids(answer.untagged))
 
 
-def _no_target(connection: connection_.Connection, target: str, created: connection_.Answer) -> errors.Permanent:
+def _no_target(connection: connection_.Connection, target: str, created: connection_.Answer) -> ForAll:
     there = ", ".join(connection.folders())
     said = client.readable(created.text)
-    return errors.Permanent(f"there is no folder {target!r}, and it cannot be made ({said}); the mailbox has: {there}")
+    return ForAll(f"there is no folder {target!r}, and it cannot be made ({said}); the mailbox has: {there}")
 
 
-def _done(connection: connection_.Connection, command: bytes) -> str:
+def _done(connection: connection_.Connection, command: bytes) -> Done:
     (answer,) = connection.run(command)
     if not answer.ok:
         raise _refused(answer)
-    return _code(answer)
+    return _told(answer)
 
 
-def _code(answer: connection_.Answer) -> str:
-    return answer.code.decode("ascii", "replace").lower() or "ok"
+def _told(answer: connection_.Answer) -> Done:
+    """COPYUID says where the copies are (RFC 4315, section 3); MOVE tells it before its end (RFC 6851, section 4.3)."""
+    texts = [answer.text, *(pieces[0][5:] for pieces in answer.untagged if connection_.is_named(pieces, b"OK ["))]
+    for code, argument in map(response.code, texts):
+        if code == b"COPYUID":
+            return Done(code="copyuid", places=response.copied(argument))
+    return Done(code=answer.code.decode("ascii", "replace").lower() or "ok")
 
 
 def _refused(answer: connection_.Answer) -> Exception:

@@ -46,6 +46,11 @@ def folder_name(folder: str) -> bytes:
     return quoted(imap_utf7.encode(folder).decode("ascii"))
 
 
+def same_folder(one: str, other: str) -> bool:
+    """INBOX is the only name without case (RFC 9051, section 5.1)."""
+    return one == other or one.upper() == other.upper() == "INBOX"
+
+
 class _Protocol(imaplib.IMAP4):
     """imaplib on our own wire, through the methods that it documents as overridable."""
 

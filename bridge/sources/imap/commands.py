@@ -10,8 +10,11 @@ from bridge.delivery import MailChange, Receipt
 from bridge.sources.imap import account as account_
 from bridge.sources.imap import changes as changes_
 from bridge.sources.imap import connection as connection_
+from bridge.sources.imap import runs
 
 KEPT_S = 60.0  # after the last change
+_LAST = frozenset({"move", "delete"})  # after which nothing more can be done to a mail
+_REMEMBERED = 10_000  # moves that were half done
 
 Result = Receipt | Exception
 
@@ -24,6 +27,7 @@ class Commands:
         self._turn = asyncio.Lock()
         self._connection: connection_.Connection | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._copied: changes_.Copied = {}
 
     async def change(self, changes: Sequence[MailChange]) -> list[Result]:
         """One result a change, in order: a receipt, ``errors.Retryable`` or ``errors.Permanent``."""
@@ -31,19 +35,27 @@ class Commands:
             self._keep()
             try:
                 await self._look_first()
-                order = changes_.grouped(changes)
-                ordered = changes_.runs([changes[index] for index in order])
-                results = [result for run in ordered for result in await self._run(run)]
-                return [result for _, result in sorted(zip(order, results, strict=True), key=lambda pair: pair[0])]
+                return await self._all(changes)
             finally:
                 self._let_go_later()
+
+    async def _all(self, changes: Sequence[MailChange]) -> list[Result]:
+        results: dict[int, Result] = {}
+        failed: set[runs.Mail] = set()
+        for run in runs.runs(changes):
+            held = [at for at in run if changes[at].op in _LAST and runs.mail(changes[at]) in failed]
+            results.update({at: errors.Retryable("an earlier change of this mail was not made") for at in held})
+            if left := [at for at in run if at not in results]:
+                results.update(zip(left, await self._run([changes[at] for at in left]), strict=True))
+            failed.update(runs.mail(changes[at]) for at in run if isinstance(results[at], Exception))
+        return [results[at] for at in range(len(changes))]
 
     async def _run(self, run: list[MailChange]) -> list[Result]:
         try:
             connection = await self._connected()
-            return list(await self._account.work(connection, changes_.carry_out, connection, run))
-        except changes_.HalfDone as error:
-            return [error for _ in run]
+            return list(await self._account.work(connection, changes_.carry_out, connection, run, self._copied))
+        except changes_.ForAll as error:
+            return [errors.Permanent(str(error), code=error.code) for _ in run]
         except (errors.Permanent, errors.Retryable) as error:
             if len(run) == 1:
                 return [error]
@@ -52,6 +64,9 @@ class Commands:
         except errors.SourceError as error:
             self.close()
             return [errors.Retryable(str(error)) for _ in run]
+        finally:
+            while len(self._copied) > _REMEMBERED:
+                del self._copied[next(iter(self._copied))]
 
     async def _connected(self) -> connection_.Connection:
         if self._connection is None:

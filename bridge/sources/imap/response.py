@@ -30,6 +30,9 @@ _FETCH = re.compile(rb"\* (\d+) FETCH (?=\()", re.IGNORECASE)
 _UID = re.compile(rb"\bUID (\d{1,10})\b", re.IGNORECASE)
 _CODE = re.compile(rb"\[([^\s\]]+)(?: ([^\]]*))?\]")
 _DATE = re.compile(rb"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\s*")
+_SET = rb"\d{1,10}(?::\d{1,10})?(?:,\d{1,10}(?::\d{1,10})?)*"
+_COPIED = re.compile(rb"(\d{1,10}) (%s) (%s)" % (_SET, _SET))
+_COPIED_AT_ONCE = 1_000
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS = {name.lower().encode(): number for number, name in enumerate(MONTHS, 1)}
 
@@ -126,6 +129,29 @@ def uids(untagged: list[frames.Pieces]) -> list[int]:
         if pieces[0][:9].upper() == b"* SEARCH ":
             found.update(int(word) for word in pieces[0][9:].split() if word.isdigit() and len(word) <= 10)
     return sorted(found)
+
+
+def copied(argument: bytes) -> dict[int, str]:
+    """``8 3:4 17:18`` → ``{3: "copyuid 8 3 17", 4: "copyuid 8 4 18"}``; {} where it is not like that."""
+    match = _COPIED.fullmatch(argument)
+    if match is None:
+        return {}
+    old, new = _listed(match[2]), _listed(match[3])
+    if len(old) != len(new):
+        return {}
+    return {uid: f"copyuid {int(match[1])} {uid} {copy}" for uid, copy in zip(old, new, strict=True)}
+
+
+def _listed(uid_set: bytes) -> list[int]:
+    """The UIDs of a set in its order, but no more than a command of ours can have been about."""
+    found: list[int] = []
+    for run in uid_set.split(b","):
+        low, _, high = run.partition(b":")
+        ends = sorted((int(low), int(high or low)))
+        found += range(ends[0], min(ends[1] + 1, ends[0] + _COPIED_AT_ONCE + 1))
+        if len(found) > _COPIED_AT_ONCE:
+            return []
+    return found
 
 
 def code(text: bytes) -> tuple[bytes, bytes]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from bridge import delivery, errors
-from bridge.sources.imap import changes
+from bridge.sources.imap import changes, runs
 
 
 def change(**values: Any) -> delivery.MailChange:
@@ -16,16 +18,39 @@ def change(**values: Any) -> delivery.MailChange:
     )
 
 
-def test_neighbours_that_are_alike_go_together_and_order_is_kept() -> None:
-    these = [
-        change(uid=1),
-        change(uid=2),
-        change(uid=1, op="flag", argument="x"),
-        change(uid=3),
-        change(uid=4, uidvalidity=8),
-    ]
-    assert [len(run) for run in changes.runs(these)] == [2, 1, 1, 1]
-    assert [each for run in changes.runs(these) for each in run] == these
+def test_a_burst_that_is_marked_and_moved_takes_two_commands() -> None:
+    given = [change(uid=uid, op=op) for uid in range(1, 251) for op in ("seen", "move")]
+    assert runs.runs(given) == [list(range(0, 500, 2)), list(range(1, 500, 2))]
+
+
+def test_what_differs_in_folder_uidvalidity_operation_or_argument_goes_apart() -> None:
+    given = [change(), change(uid=2, folder="x"), change(uid=3, uidvalidity=8), change(uid=4, op="flag", argument="x")]
+    assert sorted(runs.runs(given)) == [[0], [1], [2], [3]]
+
+
+def test_a_run_has_a_largest_size() -> None:
+    given = [change(uid=uid) for uid in range(1, 1102)]
+    assert [len(run) for run in runs.runs(given)] == [500, 500, 101]
+
+
+CHANGES = strategies.builds(
+    change,
+    uid=strategies.integers(1, 4),
+    uidvalidity=strategies.integers(1, 2),
+    op=strategies.sampled_from(["seen", "flag", "copy", "move", "delete"]),
+    argument=strategies.sampled_from(["a", "b"]),
+)
+
+
+@hypothesis.given(strategies.lists(CHANGES))
+def test_every_change_is_made_once_and_none_of_a_mail_before_an_earlier_one_of_it(
+    given: list[delivery.MailChange],
+) -> None:
+    order = [at for run in runs.runs(given) for at in run]
+    assert sorted(order) == list(range(len(given)))
+    for mail in {runs.mail(each) for each in given}:
+        of_it = [at for at in order if runs.mail(given[at]) == mail]
+        assert of_it == sorted(of_it)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +71,3 @@ def test_flags(flag: str, expected: bytes) -> None:
 def test_what_cannot_be_a_flag_is_never_sent(flag: str) -> None:
     with pytest.raises(errors.Permanent):
         changes.flag_name(flag)
-
-
-def test_a_burst_that_is_marked_and_copied_takes_two_commands() -> None:
-    given = [change(uid=uid, op=op) for uid in (1, 2, 3) for op in ("seen", "copy")]
-    order = changes.grouped(given)
-    assert [("seen", 1), ("seen", 2), ("seen", 3), ("copy", 1), ("copy", 2), ("copy", 3)] == [
-        (given[index].op, given[index].uid) for index in order
-    ]

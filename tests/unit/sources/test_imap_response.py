@@ -122,3 +122,18 @@ def test_response_codes(text: bytes, code: tuple[bytes, bytes]) -> None:
 )
 def test_internal_dates(text: bytes | None, expected: str | None) -> None:
     assert response.internal_date(text) == (datetime.datetime.fromisoformat(expected) if expected else None)
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        (b"8 3 17", {3: "copyuid 8 3 17"}),
+        (b"8 3:4,9 17,20:19", {3: "copyuid 8 3 17", 4: "copyuid 8 4 19", 9: "copyuid 8 9 20"}),
+        (b"8 3:4 17", {}),
+        (b"8 1:4294967295 1:4294967295", {}),
+        (b"8 1:2:3 1", {}),
+        (b"", {}),
+    ],
+)
+def test_where_copies_are(argument: bytes, expected: dict[int, str]) -> None:
+    assert response.copied(argument) == expected

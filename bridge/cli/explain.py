@@ -48,6 +48,8 @@ def command(
         if as_json:
             click.echo(json.dumps(found.as_json(), ensure_ascii=False))
         else:
+            if uid > 1:
+                click.echo()
             _print_tree(file.name, found)
 
 
@@ -63,7 +65,7 @@ def _place(settings: config.Settings, mailbox: str | None) -> dict[str, Any]:
     name = mailbox if mailbox is not None else next(iter(settings.mailboxes), "")
     if mailbox is not None and mailbox not in settings.mailboxes:
         known = ", ".join(settings.mailboxes) or "none"
-        raise click.BadParameter(f"no mailbox is called {mailbox!r}; there are: {known}", param_hint="--mailbox")
+        raise click.BadParameter(f'no mailbox is called "{mailbox}"; there are: {known}', param_hint="--mailbox")
     folders = settings.mailboxes[name].folders if name in settings.mailboxes else ("INBOX",)
     return {"mailbox": name, "folder": folders[0], "uidvalidity": 1}
 
@@ -74,7 +76,7 @@ def _time(written: str, zone: datetime.tzinfo) -> float:
         moment = datetime.datetime.fromisoformat(written)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
     except (ValueError, OverflowError):
-        raise click.BadParameter(f"{written!r} is no time; write it like 2026-11-01T07:30", param_hint="--at") from None
+        raise click.BadParameter(f'"{written}" is no time; write it like 2026-11-01T07:30', param_hint="--at") from None
 
 
 def _rules(settings: config.Settings) -> rules.Rules:

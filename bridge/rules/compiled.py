@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge import plugins, rules, sinks
 from bridge.mail import Mail
-from bridge.rules import action, failing, kinds, matching, settings, sources, view
+from bridge.rules import action, failing, filters, kinds, matching, settings, sources, view
 from bridge.rules.text import clip
 
 _TEXT_NAMES = frozenset(("mail", "mail.text"))
@@ -52,10 +52,12 @@ class _Value:
         for source in self._sources:
             value, reason = source.find(look)
             if not reason:
-                return self._took(look, value, clip(repr(value)))
+                return self._took(look, value, clip(filters.shown(value)))
             reasons.append(reason)
         if self._defaults:
-            return self._took(look, self._defaults[0], f"{', '.join(reasons)}: default {clip(repr(self._defaults[0]))}")
+            return self._took(
+                look, self._defaults[0], f"{', '.join(reasons)}: default {clip(filters.shown(self._defaults[0]))}"
+            )
         look.note(self._path, self._wanted, held=False, saw=", ".join(reasons))
         return False
 

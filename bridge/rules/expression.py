@@ -130,15 +130,25 @@ class Expression:
             return False, f"a filter cannot take its value ({type(error).__name__})"
         if result is None and (missing := self._missing(values)):
             return False, missing
-        return bool(result), self._saw(values)
+        return bool(result), self._saw(values) or clip(filters.shown(result))
 
     def _missing(self, values: Mapping[str, Any]) -> str:
         missing = sorted(name for name in self.names if name.partition(".")[0] not in values)
         return f"no value {', '.join(missing)}" if missing else ""
 
     def _saw(self, values: Mapping[str, Any]) -> str:
-        tops = sorted(name for name in self.names if name in values and name != "mail")
-        return ", ".join(f"{name} = {clip(repr(values[name]), 40)}" for name in tops)
+        """Each value that it names, as far down as is plain to see."""
+        inner = {name.rpartition(".")[0] for name in self.names}
+        found = ((name, _value(name, values)) for name in sorted(self.names - inner))
+        return ", ".join(f"{name} = {clip(filters.shown(value), 40)}" for name, value in found)
+
+
+def _value(name: str, values: Mapping[str, Any]) -> Any:
+    """None where there is none."""
+    try:
+        return _engine().eval_expr(name, **values)
+    except minijinja.TemplateError:
+        return None
 
 
 def rewrite(source: str) -> str:

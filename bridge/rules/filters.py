@@ -58,6 +58,14 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")
 
 
+def shown(value: Any) -> str:
+    """A value for people, a text in quotes: as JSON has it, where it does."""
+    try:
+        return tojson(value)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "slug": slug,
     "bytes": octets,

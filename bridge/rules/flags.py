@@ -17,7 +17,7 @@ def wire(name: str) -> str:
     if (system := SYSTEM.get(name.removeprefix("\\").lower())) is not None:
         return system
     if not _KEYWORD.fullmatch(name):
-        raise ValueError(f"{name!r} is no flag; there are {', '.join(SYSTEM)}, and keywords such as $Label")
+        raise ValueError(f'"{name}" is no flag; there are {", ".join(SYSTEM)}, and keywords such as $Label')
     return name
 
 

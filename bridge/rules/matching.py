@@ -98,17 +98,37 @@ class Group(Node):
     """Members, cheapest first; those that look at extracted values last."""
 
     def __init__(self, members: Iterable[Node]) -> None:
-        self.members: Sequence[Node] = sorted(members, key=lambda member: (member.late, member.need))
+        self.written: Sequence[Node] = list(members)
+        self.members: Sequence[Node] = sorted(self.written, key=lambda member: (member.late, member.need))
+        self._places = {id(member): place for place, member in enumerate(self.written)}
         self.need = max((member.need for member in self.members), default=rules.Need.HEAD)
         self.late = any(member.late for member in self.members)
         self.names = frozenset[str]().union(*(member.names for member in self.members))
         self.mentions = frozenset[str]().union(*(member.mentions for member in self.members))
 
+    def holds(self, look: Look) -> bool:
+        starts: list[tuple[int, int]] = []
+        try:
+            return self._holds(look, starts)
+        finally:
+            if look.lines is not None:
+                _in_file_order(look.lines, starts)
+
+    def _begin(self, member: Node, look: Look, starts: list[tuple[int, int]]) -> None:
+        """The lines from here on are this member's."""
+        if look.lines is not None:
+            starts.append((self._places[id(member)], len(look.lines)))
+
+    @abc.abstractmethod
+    def _holds(self, look: Look, starts: list[tuple[int, int]]) -> bool:
+        """As ``holds``; ``starts`` becomes each member's place in the file and where its lines begin."""
+
 
 class All(Group):
-    def holds(self, look: Look) -> bool:
+    def _holds(self, look: Look, starts: list[tuple[int, int]]) -> bool:
         held = True
         for member in self.members:
+            self._begin(member, look, starts)
             if not held:
                 _show(member, look)
             elif not member.holds(look):
@@ -122,9 +142,10 @@ class All(Group):
 
 
 class Any_(Group):  # noqa: N801 — Any is typing's
-    def holds(self, look: Look) -> bool:
+    def _holds(self, look: Look, starts: list[tuple[int, int]]) -> bool:
         held = False
         for member in self.members:
+            self._begin(member, look, starts)
             branch = look.aside()  # a branch that fails half way leaves nothing behind
             if held:
                 _show(member, branch)
@@ -180,6 +201,15 @@ class Named(Node):
         return self._group.possible(look)
 
 
+def _in_file_order(lines: list[rules.Checked], starts: list[tuple[int, int]]) -> None:
+    """Members are looked at cheapest first, and shown as they are written."""
+    if not starts:
+        return
+    ends = [*(start for _, start in starts[1:]), len(lines)]
+    stretches = sorted((place, lines[start:end]) for (place, start), end in zip(starts, ends, strict=True))
+    lines[starts[0][1] :] = [line for _, stretch in stretches for line in stretch]
+
+
 def _show(member: Node, look: Look) -> None:
     try:
         member.holds(look.aside())
@@ -214,4 +244,4 @@ def mentions_key(when: Any, key: str) -> bool:
 
 def split(group: Group) -> tuple[All, All]:
     """What can be looked at before ``extract``, and what only after."""
-    return All(m for m in group.members if not m.late), All(m for m in group.members if m.late)
+    return All(m for m in group.written if not m.late), All(m for m in group.written if m.late)

@@ -21,8 +21,11 @@ PLANNED = frozenset(("attachment", "calendar", "data", "css", "label", "forwarde
 _OPTIONS = frozenset(("type", "default"))
 _PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORDS = frozenset(
-    ("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None", "loop")
+_WORDS = frozenset(  # the template language's own, and the names of what it has built in
+    (
+        *("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None", "loop"),
+        *("self", "debug", "dict", "namespace", "range", "_compare", "_gaps"),
+    )
 )
 
 
@@ -33,7 +36,9 @@ def checked_name(name: str) -> str:
     """
     if name in RESERVED:
         raise ValueError(f'"{name}" is reserved')
-    if not _NAME.fullmatch(name) or name in _WORDS:
+    if name in _WORDS:
+        raise ValueError(f'"{name}" is a word of the template language')
+    if not _NAME.fullmatch(name):
         raise ValueError(f'"{name}" is no name for a value; use letters, digits and _')
     return name
 
@@ -77,8 +82,8 @@ def _type_fault(value: Any) -> str:
         return ""
     if isinstance(value, str) and value in kinds.PLANNED:
         return "not yet supported"
-    hint = spelling.did_you_mean(str(value), kinds.TYPES)
-    return f"no type is called {value!r}{hint}; there are {', '.join(kinds.TYPES)}"
+    hint = spelling.did_you_mean(str(value), kinds.TYPES) or f"; there are {', '.join(kinds.TYPES)}"
+    return f'no type is called "{value}"{hint}'
 
 
 def _key_fault(key: str) -> str:

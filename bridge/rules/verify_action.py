@@ -33,7 +33,9 @@ class Known:
             elif top not in self._tops and self._is_whole:
                 yield f'unknown value "{name}"{spelling.did_you_mean(name, self._all)}'
             elif top == "mail" and rest and f"mail.{rest.partition('.')[0]}" not in self._all:
-                yield f'unknown value "{name}"{spelling.did_you_mean(name, view.MAIL)}'
+                # "mail." is no likeness: only what follows it is compared
+                meant = spelling.nearest(rest, (one.removeprefix("mail.") for one in view.MAIL))
+                yield f'unknown value "{name}"' + (f'; did you mean "mail.{meant}"?' if meant else "")
 
 
 def faults(one: settings.Action, kinds: Mapping[str, str] | None, known: Known) -> Iterator[Fault]:

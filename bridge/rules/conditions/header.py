@@ -30,10 +30,11 @@ class Header(rules.Condition):
         saw, held = [], True
         for name, text in self._texts.items():
             fields = mail.headers.all(name)
-            found = next((found for field in fields if (found := text.find(field)) is not None), None)
+            matching = ((field, found) for field in fields if (found := text.find(field)) is not None)
+            field, found = next(matching, (fields[0] if fields else "", None))
             held = held and found is not None
             values.update(found or NOTHING)
-            saw.append(f"{name}: {fields[0]}" if fields else f"no {name}")
+            saw.append(f"{name}: {field}" if fields else f"no {name}")
         return rules.Outcome(held=held, saw=clip(", ".join(saw)), values=values)
 
 

@@ -71,6 +71,12 @@ def test_the_tree_tells_the_reason_first() -> None:
     assert "\x1b" not in result.output
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_blank_line_stands_between_two_mails() -> None:
+    one, two = run("motion.eml").output, run("motion.eml", "motion.eml").output
+    assert two == f"{one}\n{one}"
+
+
 def test_the_times_of_a_delivery_are_told_and_whether_it_is_expired(folder: Path) -> None:
     timed = "payload: x, expires: 5m, delay: 2s, reset: { after: 30s, payload: y }"
     (folder / "mailwire.yaml").write_text(CONFIG.replace("payload: x", timed))
@@ -104,8 +110,8 @@ def test_a_mailbox_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--mailbox", "wrok", "motion.eml"), "no mailbox is called 'wrok'"),
-        (("--at", "noon", "motion.eml"), "'noon' is no time"),
+        (("--mailbox", "wrok", "motion.eml"), 'no mailbox is called "wrok"'),
+        (("--at", "noon", "motion.eml"), '"noon" is no time'),
         (("--event", "flagged", "motion.eml"), '"flagged" is not yet supported'),
         (("--event", "nwe", "motion.eml"), 'no event is called "nwe"'),
         (("nothing.eml",), "nothing.eml"),

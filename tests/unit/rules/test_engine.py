@@ -237,6 +237,48 @@ def test_explaining_looks_at_everything_and_names_each_place() -> None:
     assert [line.path for line in verdict.conditions][-1] == "when.if"
 
 
+def explained(mail: Any, **written: Any) -> dict[str, str]:
+    (verdict,) = making.compiled(making.rule(**written)).evaluate(mail, making.moment(), explain=True)
+    return {line.path: line.saw for line in verdict.conditions}
+
+
+def test_explaining_shows_conditions_in_the_order_of_the_file() -> None:
+    when = {
+        "body": "Hello",
+        "any": [{"body": "x", "subject": "motion"}, {"not": {"body": "y", "from": "z.example"}}],
+        "subject": "motion",
+    }
+    assert [*explained(making.mail(), when=when)] == [
+        "when.body",
+        "when.any",
+        "when.any.0.body",
+        "when.any.0.subject",
+        "when.any.1.not",
+        "when.any.1.not.body",
+        "when.any.1.not.from",
+        "when.subject",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "saw"),
+    [
+        ({"extract": {"p": {"subject": "/Hall/"}}}, "extract.p", '"Hall"'),
+        ({"extract": {"p": {"subject": "/x/", "default": None}}}, "extract.p", "not found: default null"),
+        ({"extract": {"p": {"subject": "/x/", "default": True}}}, "extract.p", "not found: default true"),
+        ({"when": {"subject": "/(?P<p>Hall)/", "if": "{{ p == 'Hall' }}"}}, "when.if", 'p = "Hall"'),
+        ({"when": {"if": "{{ mail.subject == 'x' }}"}}, "when.if", 'mail.subject = "Motion at Hall"'),
+        ({"when": {"if": "{{ mail.attachments }}"}}, "when.if", "mail.attachments = []"),
+        ({"when": {"if": "{{ rule }}"}}, "when.if", 'rule = "r"'),
+        ({"when": {"if": "{{ 1 > 2 }}"}}, "when.if", "false"),
+        ({"when": {"header": {"X-A": "two"}}}, "when.header", "X-A: two"),
+        ({"when": {"header": {"X-A": "three"}}}, "when.header", "X-A: one"),
+    ],
+)
+def test_explaining_shows_values_one_way(written: dict[str, Any], path: str, saw: str) -> None:
+    assert explained(making.mail(X_A="one\r\nX-A: two"), **written)[path] == saw
+
+
 def test_explaining_an_automatic_mail_says_why_it_does_not_match() -> None:
     (verdict,) = making.compiled(making.rule()).evaluate(
         making.mail(Auto_Submitted="auto-replied"), making.moment(), explain=True

@@ -60,6 +60,8 @@ from tests.unit.rules import making
         ({"then": [{"sink": "b", "max_bytes": "1 furlong"}]}, ("then", 0, "max_bytes"), "value_error"),
         ({"then": [{"sink": "b", "keys": {"a": "1"}}]}, ("then", 0, "keys", "a"), "int_type"),
         ({"name": ""}, ("name",), "string_too_short"),
+        ({"extract": {"self": {"body": "/x/"}}}, ("extract", "self", "[key]"), "value_error"),
+        ({"extract": {"range": {"body": "/x/"}}}, ("extract", "range", "[key]"), "value_error"),
     ],
 )
 def test_what_is_wrong_is_one_error_at_its_place(written: dict[str, Any], place: tuple[object, ...], kind: str) -> None:

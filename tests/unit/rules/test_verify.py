@@ -15,11 +15,11 @@ from tests.unit.rules import making
 def _sinks(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = dict(making.SINKS.values())
     real = plugins.find
-    monkeypatch.setattr(plugins, "find", lambda kind, name: kinds[name] if kind == "sinks" else real(kind, name))
+    monkeypatch.setattr(plugins, "find", lambda kind, name: kinds[name] if name in kinds else real(kind, name))
 
 
 def faults(**written: Any) -> list[tuple[tuple[object, ...], str]]:
-    kinds = {name: kind for name, (kind, _) in making.SINKS.items()} | {"odd": "no such type"}
+    kinds = {name: kind for name, (kind, _) in making.SINKS.items()} | {"odd": "no such type", "http": "http"}
     return list(verify.faults(making.rule(**written), sinks=kinds, mailboxes=["home", "work"]))
 
 
@@ -70,6 +70,19 @@ def test_a_good_rule_has_no_faults() -> None:
             {"then": [{**GOOD, "payload": "{{ count }}"}]},
             ("then", 0, "payload"),
             'the value "count" is not yet supported',
+        ),
+        ({"then": [{**GOOD, "payload": "{{ result }}"}]}, ("then", 0, "payload"), 'unknown value "result"'),
+        ({"then": [{**GOOD, "payload": "{{ mail.headers }}"}]}, ("then", 0, "payload"), 'unknown value "mail.headers"'),
+        ({"then": [{**GOOD, "payload": "{{ mail.__class__ }}"}]}, ("then", 0, "payload"), None),
+        (
+            {"then": [{**GOOD, "payload": "{{ mail.subjct }}"}]},
+            ("then", 0, "payload"),
+            'unknown value "mail.subjct"; did you mean "mail.subject"?',
+        ),
+        (
+            {"then": [{"sink": "http", "method": "put"}]},
+            ("then", 0, "method"),
+            'expected GET, POST, PUT, PATCH or DELETE, got the text "put"; did you mean "PUT"?',
         ),
         ({"then": [{**GOOD, "payload": "{{ place | upr }}"}]}, ("then", 0, "payload"), 'unknown filter "upr"'),
         ({"then": [{**GOOD, "payload": "{{ place"}]}, ("then", 0, "payload"), None),

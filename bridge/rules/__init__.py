@@ -15,6 +15,7 @@ start (``Delivery.dead``), and the rule's other actions go out.
     template.py      strings with {{ … }}: native values, cleaned segments (filters.py, values.py, view.py)
     conditions/      one file a key of ``when``
     extract/         one file a source of ``extract`` (searching.py, kinds.py)
+    reading.py       subject and body, which both have
     engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
     failing.py       what is told of something that raised

@@ -50,6 +50,20 @@ class Parsed:
         return cls.json_schema()
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _not_empty(value: Any) -> Any:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+LISTED = pydantic.BeforeValidator(_listed)  # a text is a list of one
+NOT_EMPTY = pydantic.AfterValidator(_not_empty)
+
+
 def error(faults: Iterable[tuple[Place, str]]) -> pydantic.ValidationError:
     """A ``ValidationError`` with these messages at these places."""
     details = [

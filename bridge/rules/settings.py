@@ -57,16 +57,6 @@ class Conditions(schema.Model):
         )
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _not_empty(value: Any) -> Any:
-    if not value:
-        raise ValueError("must not be empty")
-    return value
-
-
 def _no_template(value: Any) -> Any:
     if isinstance(value, str) and ("{{" in value or "{%" in value):
         raise ValueError("a template here is not yet supported")
@@ -80,9 +70,9 @@ def _when() -> type[Conditions]:
         plugin: rules.ConditionPlugin = plugins.find("conditions", name)
         fields[name] = (plugin.setting, pydantic.Field(None, description=plugin.summary))
     for name in ("any", "all"):
-        fields[name] = ("Annotated[tuple[When, ...], AfterValidator(_not_empty)]", pydantic.Field(None))
+        fields[name] = ("Annotated[tuple[When, ...], NOT_EMPTY]", pydantic.Field(None))
     fields["not"] = ("When", pydantic.Field(None))
-    names = {"Annotated": Annotated, "AfterValidator": pydantic.AfterValidator, "_not_empty": _not_empty}
+    names = {"Annotated": Annotated, "NOT_EMPTY": nested.NOT_EMPTY}
     made = pydantic.create_model("When", __base__=Conditions, __doc__=Conditions.__doc__, **fields)
     made.model_rebuild(_types_namespace={**names, "When": made})
     return made
@@ -91,7 +81,7 @@ def _when() -> type[Conditions]:
 When = _when()
 _Duration = Annotated[schema.Duration, pydantic.BeforeValidator(_no_template)]
 _Name = Annotated[str, pydantic.Field(min_length=1)]
-_Names = Annotated[tuple[_Name, ...], pydantic.AfterValidator(_not_empty), pydantic.BeforeValidator(_listed)]
+_Names = Annotated[tuple[_Name, ...], nested.NOT_EMPTY, nested.LISTED]
 _Folder = Annotated[_Name, pydantic.BeforeValidator(_no_template)]
 _Flag = Annotated[str, pydantic.AfterValidator(flags.checked), pydantic.BeforeValidator(_no_template)]
 
@@ -116,7 +106,7 @@ class Action(schema.Model):
     as_: str | None = pydantic.Field(
         None, alias="as", description="The encoding. Default: json for a map or list, else text."
     )
-    keys: Annotated[dict[str, pydantic.StrictInt], pydantic.AfterValidator(_not_empty)] = pydantic.Field(
+    keys: Annotated[dict[str, pydantic.StrictInt], nested.NOT_EMPTY] = pydantic.Field(
         {}, description="Integer keys for CBOR.", validate_default=False
     )
     max_bytes: Annotated[schema.Size, pydantic.Field(ge=1)] | None = pydantic.Field(
@@ -156,8 +146,8 @@ class Aftermath(schema.Model):
     planned: ClassVar[frozenset[str]] = frozenset(("reply",))
 
     seen: pydantic.StrictBool = False
-    flag: Annotated[tuple[_Flag, ...], pydantic.BeforeValidator(_listed)] = ()
-    copy_: Annotated[tuple[_Folder, ...], pydantic.BeforeValidator(_listed)] = pydantic.Field((), alias="copy")
+    flag: Annotated[tuple[_Flag, ...], nested.LISTED] = ()
+    copy_: Annotated[tuple[_Folder, ...], nested.LISTED] = pydantic.Field((), alias="copy")
     move: _Folder | None = None
     delete: pydantic.StrictBool = False
 

@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 
 from bridge import plugins, schema, sinks, spelling
-from bridge.rules import action, nested, settings, template, values, view
+from bridge.rules import action, nested, settings, sources, template, values, view
 from bridge.rules.nested import Place
 
 Fault = tuple[Place, str]
@@ -31,7 +31,8 @@ class Known:
             if top in _LATER and top not in self._tops:
                 yield f'the value "{top}" is not yet supported'
             elif top not in self._tops and self._is_whole:
-                yield f'unknown value "{name}"{spelling.did_you_mean(name, self._all)}'
+                hint = "" if top in sources.RESERVED else spelling.did_you_mean(name, self._all)  # no slip: not here
+                yield f'unknown value "{name}"{hint}'
             elif top == "mail" and rest and f"mail.{rest.partition('.')[0]}" not in self._all:
                 # "mail." is no likeness: only what follows it is compared
                 meant = spelling.nearest(rest, (one.removeprefix("mail.") for one in view.MAIL))

@@ -8,17 +8,7 @@ import pydantic
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import flags
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value:
-        raise ValueError("must not be empty")
-    return value
+from bridge.rules import flags, nested
 
 
 def _sound(value: str) -> str:
@@ -47,8 +37,8 @@ class Flags(rules.Condition):
 PLUGIN = rules.ConditionPlugin(
     setting=Annotated[
         tuple[Annotated[str, pydantic.AfterValidator(_sound)], ...],
-        pydantic.AfterValidator(_not_empty),
-        pydantic.BeforeValidator(_listed),
+        nested.NOT_EMPTY,
+        nested.LISTED,
     ],
     make=Flags,
     summary="Flags that the mail has, or with a ! has not.",

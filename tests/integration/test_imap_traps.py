@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from typing import Any
 
@@ -463,16 +464,27 @@ async def test_a_server_that_accepts_no_login_for_now_is_tried_again_soon() -> N
             await watched.are("live")
 
 
-async def test_a_password_that_the_server_repeats_is_not_shown() -> None:
-    def script(peer: Peer) -> None:
-        peer.send("* OK ready\r\n")
-        peer.ok("CAPABILITY", "CAPABILITY IMAP4rev1 IDLE")
-        peer.no("LOGIN", "no such password: secret")
-        peer.wait_for_close()
+def repeats(peer: Peer) -> None:
+    """A server that answers with what it was sent."""
+    peer.send("* OK ready\r\n")
+    peer.ok("CAPABILITY", "CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN")
+    tag, _, said = peer.line().partition(" ")
+    if said == "AUTHENTICATE PLAIN":
+        peer.send("+ \r\n")
+        said = peer.line()
+    peer.send(f"{tag} NO cannot read {said}\r\n")
+    peer.wait_for_close()
 
-    with ScriptedImap(script) as server:
-        async with watching.Watching(settings(server)) as watched:
-            assert "secret" not in (await watched.are("refused")).reason
+
+@pytest.mark.parametrize("password", ["secret", 'ge"he\\im', "geheim-ß", "a long one " + "x" * 400])
+async def test_a_password_that_the_server_repeats_is_not_shown(password: str) -> None:
+    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+    forms = [password, quoted, base64.b64encode(f"\0ada\0{password}".encode()).decode()]
+    with ScriptedImap(repeats) as server:
+        async with watching.Watching(settings(server, password=password)) as watched:
+            reason = (await watched.are("refused")).reason
+    assert "cannot read" in reason
+    assert [form for form in forms if form[:12] in reason] == []
 
 
 async def test_what_is_said_before_tls_begins_is_not_believed() -> None:

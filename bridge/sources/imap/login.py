@@ -32,17 +32,17 @@ def open_(line: connection.Connection) -> None:
         line.capabilities = _capabilities(line)
     except errors.SourceError as error:
         line.close()
-        raise type(error)(f"{host}:{port}: {_masked(str(error), line)}") from error
+        # Not "from error": its text is not masked
+        raise type(error)(f"{host}:{port}: {_masked(str(error).encode(), line).decode()}") from None
 
 
-def _masked(text: str, line: connection.Connection) -> str:
+def _masked(text: bytes, line: connection.Connection) -> bytes:
     """A server may repeat what it was sent, in any form in which it was sent."""
     user, password = line.settings.user, line.settings.password.get_secret_value()
-    if not password:
-        return text
-    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
-    for sent in (_plain(user, password).decode("ascii"), quoted, password):
-        text = text.replace(sent, "***")
+    raw = password.encode()
+    quoted = client.quoted(password)[1:-1] if client.quotable(password) else raw
+    for sent in (_plain(user, password), base64.b64encode(raw), quoted, raw):
+        text = text.replace(sent, b"***") if password else text
     return text
 
 
@@ -66,11 +66,10 @@ def _log_in(line: connection.Connection, offered: frozenset[bytes]) -> None:
     else:
         raise errors.LoginRefused("the user or password has characters that this server's LOGIN cannot carry")
     if not answer.ok:
-        raise _refusal(answer)
+        raise _refusal(answer, client.readable(_masked(answer.text, line)))  # masked before it is cut short
 
 
-def _refusal(answer: connection.Answer) -> errors.SourceError:
-    text = client.readable(answer.text)
+def _refusal(answer: connection.Answer, text: str) -> errors.SourceError:
     if answer.code in connection.LATER:
         return errors.Disconnected(f"the server accepts no login now: {text}")
     advice = next((advice for sign, advice in _ADVICE if sign in text.lower()), "check user and password")

@@ -13,7 +13,7 @@ import structlog
 
 EXTRA = {"pymap", "pysasl", "proxyprotocol", "amqtt"}  # what the extra `demo` brings
 
-GOODBYE = "For your own mail: start from a story in examples/, and let `mailwire check` look at your file."
+GOODBYE = "For your own mail: take a story from examples/, then run `mailwire check`."
 
 
 @click.command(short_help="See it happen: everything on this machine, with sample mails.")

@@ -13,7 +13,7 @@ from rich.text import Text
 from bridge.demo.story import Row, Story
 
 STYLE = {"lamp": "bold yellow", "display": "bold green"}
-HEADER_LINES, FOOTER_LINES, ROW_LINES = 5, 4, 3  # the footer's fourth is the line that the cursor stands in
+HEADER_LINES, FOOTER_LINES, ROW_LINES = 5, 4, 3  # the footer's: two devices' panels, and a last word after all of it
 
 
 def octets(count: int) -> str:
@@ -84,12 +84,13 @@ def afterwards(row: Row) -> str:
 def rows(story: Story, count: int) -> Table:
     """The last ``count`` mails."""
     table = Table(box=rich.box.SIMPLE_HEAD, expand=True, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
-    for heading, ratio in (("mail", 20), ("rule", None), ("payload", 20), ("the device shows", 18)):
+    for heading, ratio in (("mail", 17), ("rule", None), ("payload", 22), ("the device shows", 24)):
         width = None if ratio else 13
         table.add_column(heading, ratio=ratio, width=width, no_wrap=True, overflow="ellipsis")
-    for row in story.rows[-count:]:
+    for n, row in enumerate(story.rows[-count:]):
+        if n:
+            table.add_row()
         table.add_row(mail_cell(row), rule_cell(row), payload_cell(row), device_cell(row))
-        table.add_row()
     return table
 
 

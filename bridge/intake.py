@@ -147,13 +147,9 @@ def _told(error: Exception) -> str:
 
 def _log_verdict(mail: Mail, verdict: rules.Verdict) -> None:
     place = mail.place
+    where = {"mailbox": place.mailbox, "folder": place.folder, "uid": place.uid, "rule": verdict.rule}
+    if verdict.matched:
+        log.info("a rule fired", **where, deliveries=len(verdict.deliveries))
     if verdict.error:
-        log.warning(
-            "a rule failed on a mail", rule=verdict.rule, mailbox=place.mailbox, folder=place.folder, uid=place.uid,
-            reason=verdict.error,
-        )  # fmt: skip
-    elif verdict.matched:
-        log.info(
-            "a rule fired", rule=verdict.rule, mailbox=place.mailbox, folder=place.folder, uid=place.uid,
-            deliveries=len(verdict.deliveries),
-        )  # fmt: skip
+        what = "a rule fired without a part of it" if verdict.matched else "a rule failed on a mail"
+        log.warning(what, **where, reason=verdict.error)

@@ -107,12 +107,15 @@ def select(
 
 
 def retry(connection: sa.Connection, which: Selection, *, now: float) -> int:
-    """Dead deliveries become pending again, and waiting ones are tried at once; returns how many."""
+    """Dead deliveries become pending again, and waiting ones are tried at once; returns how many. One that could not be
+    made has nothing to send.
+    """
     fresh: dict[str, Any] = {"state": "pending", "due": 0.0, "attempts": 0, "ended": None, "retry_until": now + RETRY_S}
-    dead = sa.update(deliveries).where(which.where(), deliveries.c.state == "dead").values(expires=None, **fresh)
+    is_dead = (deliveries.c.state == "dead") & (deliveries.c.code != rows.UNMADE)
+    dead = sa.update(deliveries).where(which.where(), is_dead).values(expires=None, **fresh)
     may_go = (deliveries.c.attempts > 0) | (deliveries.c.due <= now)  # a `delay` is no waiting
     waiting = sa.update(deliveries).where(which.where(), deliveries.c.state == "pending", may_go).values(due=0.0)
-    ids = sa.select(deliveries.c.id).where(which.where(), deliveries.c.state == "dead")
+    ids = sa.select(deliveries.c.id).where(which.where(), is_dead)
     resets = (
         sa.update(deliveries)
         .where(deliveries.c.follows.in_(ids), deliveries.c.reason == settling.NEVER_SENT)

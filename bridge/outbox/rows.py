@@ -14,6 +14,7 @@ from bridge.mail import Place
 from bridge.outbox.tables import deliveries
 from bridge.rules import Change
 
+UNMADE = "unmade"  # code of a delivery that was dead from the start: there is nothing to send
 CHANGE_RETRY_S = 86_400.0  # a mail change is given up after a day, like any delivery
 
 _COLUMNS = tuple(column for column in deliveries.c)
@@ -39,7 +40,7 @@ def from_delivery(delivery: Delivery, *, place: Place, folder_id: int) -> dict[s
         "state": "dead" if delivery.dead else "held" if delivery.part == "reset" else "pending",
         "due": delivery.not_before or 0.0,
         "attempts": 0,
-        "code": "",
+        "code": UNMADE if delivery.dead else "",
         "reason": delivery.dead,
         "ended": delivery.created if delivery.dead else None,
     }

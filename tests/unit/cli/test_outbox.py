@@ -57,7 +57,7 @@ def test_a_mail_change_says_which(config: Path, tmp_path: Path) -> None:
 
 
 def test_an_empty_outbox_says_so(config: Path, tmp_path: Path) -> None:
-    fill(tmp_path, testing.delivery(7, dead=""), dead="x")
+    fill(tmp_path, testing.delivery(7), dead="x")
     assert run(config, "drop", "--all").output == "1 delivery dropped\n"
     assert "nothing waits, nothing is dead" in run(config, "list").output
 
@@ -87,3 +87,10 @@ def test_a_state_that_does_not_exist_is_an_error_and_is_not_made(config: Path, t
     result = run(config, "list")
     assert "there is no state" in str(result.exception)
     assert not (tmp_path / "state.db").exists()
+
+
+def test_a_delivery_that_could_not_be_made_is_not_sent_empty(config: Path, tmp_path: Path) -> None:
+    fill(tmp_path, testing.delivery(7, payload=b"", dead="temp is missing"))
+    assert json.loads(run(config, "list", "--json").output)["reason"] == "temp is missing"
+    assert isinstance(run(config, "retry", testing.delivery(7).id).exception, errors.MailwireError)
+    assert json.loads(run(config, "list", "--json").output)["state"] == "dead"

@@ -463,3 +463,9 @@ async def test_draining_gives_up_at_its_deadline(bench: Bench) -> None:
         async with asyncio.timeout(20):
             await draining
     assert await bench.states() == {"broker": {"pending": 1}}
+
+
+async def test_a_delivery_that_could_not_be_made_brings_failed(bench: Bench) -> None:
+    fate = plan(after=(Change(op="seen"),), failed=(Change(op="flag", argument="$Failed"),))
+    await bench.record(main(1, dead="temp is missing"), plans=(fate,))
+    assert await changes(bench.store) == [("flag", "$Failed")]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bridge import sources
 from bridge.sources import settings as settings_
 from tests import servers, watching
 from tests.servers import scripted_imap
@@ -512,3 +513,79 @@ async def test_starttls_that_is_not_offered_is_not_done_without() -> None:
         async with watching.Watching(settings(server, tls="starttls")) as watched:
             assert "no STARTTLS" in (await watched.are("retrying")).reason
     assert not any("LOGIN" in line for line in server.heard)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"uidvalidity": 2**32}, {"uidvalidity": 10**19}, {"uidnext": 2**32 + 1}, {"uidvalidity": 0}]
+)
+async def test_a_uidvalidity_or_uidnext_that_cannot_be_is_told_and_tried_again(wrong: dict[str, int]) -> None:
+    def script(peer: Peer) -> None:
+        peer.open_folder(**wrong)  # type: ignore[arg-type]
+        peer.wait_for_close()
+
+    def mended(peer: Peer) -> None:
+        peer.open_folder()
+        peer.idle()
+        peer.wait_for_close()
+
+    with ScriptedImap(script, script, script, mended) as server:
+        async with watching.Watching(settings(server, retry_min="200ms")) as watched:
+            assert "UID" in (await watched.are("retrying")).reason
+            assert "error in the bridge" not in watched.state().reason
+            await watched.are("live")
+
+
+class Renewed:
+    """A folder of two mails whose UIDVALIDITY has changed; ``dates`` are the answers to what asks for INTERNALDATE."""
+
+    def __init__(self, *dates: str) -> None:
+        self.dates = list(dates)
+
+    def __call__(self, peer: Peer) -> None:
+        peer.open_folder(exists=2, uidnext=3, uidvalidity=8)
+        peer.ok("UID SEARCH SINCE", "SEARCH 1 2")
+        tag = peer.expect(r"UID FETCH 1:2 \(UID INTERNALDATE\)")
+        answer = self.dates.pop(0)
+        peer.send(f"{answer}\r\n".replace("TAG", tag))
+        if "TAG NO" in answer:
+            peer.wait_for_close()
+        tag = peer.expect("UID FETCH")
+        peer.send(fetched(1, 1) + fetched(2, 2) + f"{tag} OK\r\n")
+        peer.idle()
+        peer.wait_for_close()
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["TAG NO [UNAVAILABLE] later", "* 1 FETCH (UID 1 INTERNALDATE NIL)\r\nTAG OK"],
+        ["* 1 FETCH (UID 1 INTERNALDATE ((\r\nTAG OK"],
+        ["TAG OK"],
+    ],
+)
+async def test_after_a_change_of_uidvalidity_no_mail_is_skipped_because_its_date_is_not_told(dates: list[str]) -> None:
+    memory = watching.Memory()
+    memory.commit(sources.Batch(cursor=sources.Cursor(mailbox="home", folder="INBOX", uidvalidity=7, uid=1)))
+    with ScriptedImap(Renewed(*dates)) as server:
+        async with watching.Watching(settings(server), memory=memory) as watched:
+            await watched.have(2)
+            assert watched.uids == [1, 2]
+
+
+async def test_half_a_million_mails_may_be_found() -> None:
+    last = 500_000
+
+    def opens(peer: Peer) -> None:
+        peer.open_folder(exists=last, uidnext=1_000_001 + last)
+        tag = peer.expect(r"UID SEARCH UID 1000001:\*")
+        peer.send("* SEARCH " + " ".join(map(str, range(1_000_001, 1_000_001 + last))) + f"\r\n{tag} OK\r\n")
+        tag = peer.expect("UID FETCH 1000001:1000250 ")
+        peer.send("".join(fetched(uid, uid) for uid in range(1_000_001, 1_000_251)) + f"{tag} OK\r\n")
+        peer.wait_for_close()
+
+    memory = watching.Memory()
+    memory.commit(sources.Batch(cursor=sources.Cursor(mailbox="home", folder="INBOX", uidvalidity=7, uid=1_000_000)))
+    with ScriptedImap(opens) as server:
+        async with watching.Watching(settings(server), memory=memory) as watched:
+            await watched.have(250)
+            assert server.connections == 1

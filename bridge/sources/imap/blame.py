@@ -46,13 +46,13 @@ async def proven(place: Place, blame: Blame, fetcher: fetch.Fetcher, session: se
         errors.SourceError: the connection ended, or the server refuses to search.
     """
     if len(blame.in_vain) < _NEIGHBOURS:
-        # n:* is what every server knows, and what it answers is all that there is
-        others = {dataclasses.replace(place, uid=uid) for uid in await session.search(b"UID 1:*")}
-        others -= {place, *blame.suspects, *blame.in_vain}
-        left = _NEIGHBOURS - len(blame.in_vain)
-        for other in heapq.nsmallest(left, others, key=lambda other: abs(other.uid - place.uid)):
+        there = await session.search(b"UID 1:*")
+        known = {each.uid for each in (place, *blame.suspects, *blame.in_vain)}
+        nearest = heapq.nsmallest(_NEIGHBOURS + len(known), there, key=lambda uid: abs(uid - place.uid))
+        for uid in [uid for uid in nearest if uid not in known][: _NEIGHBOURS - len(blame.in_vain)]:
+            other = dataclasses.replace(place, uid=uid)
             blame.in_vain.add(other)  # before it is asked for, which may end the connection
-            if await fetcher.gives(other.uid):
+            if await fetcher.gives(uid):
                 blame.in_vain.discard(other)
                 return True
     return await fetcher.gives(place.uid, head_only=True)

@@ -18,7 +18,7 @@ from bridge import errors
 from bridge.sources import settings as settings_
 from bridge.sources.imap import client, frames, response, tls, wire
 
-_EVENT = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
+_EVENT = re.compile(rb"\* (\d{1,20}) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
 _STATUS = re.compile(rb"\* (OK|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _TAGGED = re.compile(rb"[A-Za-z0-9]+ (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _ANSWER_BYTES = 256 * 1024 * 1024  # of one command; chunks are far below
@@ -259,9 +259,12 @@ class Connection:
         told = _numbers(answer.untagged)
         if not told.get(b"UIDVALIDITY"):
             raise errors.SourceError(f"the server gives no UIDVALIDITY for folder {folder!r}: it has no lasting UIDs")
-        self.selected = (folder, told[b"UIDVALIDITY"])
+        uidvalidity, uidnext = response.checked(told[b"UIDVALIDITY"], "UIDVALIDITY"), told.get(b"UIDNEXT")
+        if uidnext is not None:
+            response.checked(uidnext - 1 or 1, "UIDNEXT")  # that of a folder whose UIDs are used up is one too large
+        self.selected = (folder, uidvalidity)
         self.looking()
-        return Selected(uidvalidity=told[b"UIDVALIDITY"], uidnext=told.get(b"UIDNEXT"), exists=self.exists)
+        return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.exists)
 
     def _unopened(self, folder: str, answer: Answer) -> errors.SourceError:
         if answer.code in LATER:
@@ -325,6 +328,6 @@ def _numbers(untagged: list[frames.Pieces]) -> dict[bytes, int]:
     for pieces in untagged:
         if is_named(pieces, b"OK ["):
             code, argument = response.code(pieces[0][5:])
-            if argument.isdigit() and len(argument) < 20:
-                found[code] = int(argument)
+            if argument.isdigit():
+                found[code] = int(argument[:20])  # more than enough to see that it is too large
     return found

@@ -33,6 +33,7 @@ _DATE = re.compile(rb"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([
 _SET = rb"\d{1,10}(?::\d{1,10})?(?:,\d{1,10}(?::\d{1,10})?)*"
 _COPIED = re.compile(rb"(\d{1,10}) (%s) (%s)" % (_SET, _SET))
 _COPIED_AT_ONCE = 1_000
+MOST = 2**32 - 1  # the largest number that there is in IMAP, but for sizes
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS = {name.lower().encode(): number for number, name in enumerate(MONTHS, 1)}
 
@@ -97,6 +98,7 @@ def fetched(pieces: frames.Pieces) -> dict[bytes, Any] | None:
 
     Raises:
         errors.MailError: it is malformed.
+        errors.SourceError: its UID is none that can be.
     """
     start = _FETCH.match(pieces[0])
     if start is None:
@@ -104,7 +106,22 @@ def fetched(pieces: frames.Pieces) -> dict[bytes, Any] | None:
     (items, *_rest) = values([pieces[0][start.end() :], *pieces[1:]])
     if len(items) % 2:
         raise errors.MailError("an item without a value")
-    return {_name(items[at]): items[at + 1] for at in range(0, len(items), 2)}
+    found = {_name(items[at]): items[at + 1] for at in range(0, len(items), 2)}
+    uid = found.get(b"UID")
+    if isinstance(uid, int) or (isinstance(uid, bytes) and uid.isdigit()):
+        checked(uid, "UID")
+    return found
+
+
+def checked(number: Any, what: str) -> int:
+    """A UID or UIDVALIDITY: 32 bits, and not zero (RFC 9051, section 9, nz-number).
+
+    Raises:
+        errors.SourceError: it is not that; nothing this server says of mails can be relied on.
+    """
+    if not isinstance(number, int) or not 0 < number <= MOST:
+        raise errors.SourceError(f"the server gives {what} {str(number)[:40]}, which is not from 1 to {MOST}")
+    return number
 
 
 @functools.lru_cache(maxsize=256)
@@ -117,17 +134,23 @@ def _name(atom: Any) -> bytes:
 def uid_of(pieces: frames.Pieces) -> int | None:
     """The UID of a FETCH response that cannot be read, if it can be seen in it."""
     for number in range(0, len(pieces), 2):
-        if match := _UID.search(pieces[number]):
+        if (match := _UID.search(pieces[number])) and 0 < int(match[1]) <= MOST:
             return int(match[1])
     return None
 
 
 def uids(untagged: list[frames.Pieces]) -> list[int]:
-    """The UIDs of a SEARCH's answer, ascending (RFC 9051, section 7.3.4; RFC 4731 for ESEARCH is not asked for)."""
+    """The UIDs of a SEARCH's answer, ascending (RFC 9051, section 7.3.4; RFC 4731 for ESEARCH is not asked for).
+
+    Raises:
+        errors.SourceError: one of them is none that can be.
+    """
     found: set[int] = set()
     for pieces in untagged:
         if pieces[0][:9].upper() == b"* SEARCH ":
-            found.update(int(word) for word in pieces[0][9:].split() if word.isdigit() and len(word) <= 10)
+            found.update(int(word[:20]) for word in pieces[0][9:].split() if word.isdigit())
+    for extreme in (min(found), max(found)) if found else ():
+        checked(extreme, "UID")
     return sorted(found)
 
 

@@ -131,12 +131,12 @@ class Session:
         return await self.ask(b"UID SEARCH " + criteria, then=then, idle=idle)
 
     async def dates(self, uids: Sequence[int]) -> dict[int, datetime.datetime | None]:
-        """When these mails arrived at the server; None where it does not say so legibly. Those that are gone are left
-        out.
+        """When these mails arrived at the server; None where it does not say so, or not legibly.
 
         Raises:
             errors.SourceError: the server refuses to tell.
         """
+        asked = frozenset(uids)
 
         def then(answers: list[connection_.Answer]) -> dict[int, datetime.datetime | None]:
             (answer,) = answers
@@ -144,7 +144,7 @@ class Session:
                 raise errors.SourceError(
                     f"the server refuses to say when mails arrived: {client.readable(answer.text)}"
                 )
-            return dict(_dates(answer.untagged))
+            return dict.fromkeys(uids) | {uid: date for uid, date in _dates(answer.untagged) if uid in asked}
 
         return await self.ask(b"UID FETCH %s (UID INTERNALDATE)" % fetch.ranges(uids), then=then)
 

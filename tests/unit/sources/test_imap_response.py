@@ -137,3 +137,16 @@ def test_internal_dates(text: bytes | None, expected: str | None) -> None:
 )
 def test_where_copies_are(argument: bytes, expected: dict[int, str]) -> None:
     assert response.copied(argument) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "4294967296", "9" * 18, "9" * 30, "9" * 5001])
+def test_a_uid_that_cannot_be_is_a_fault_of_the_server(text: str) -> None:
+    with pytest.raises(errors.SourceError, match="the server gives UID"):
+        response.uids([[f"* SEARCH 1 {text} 2".encode()]])
+    with pytest.raises(errors.SourceError, match="the server gives UID"):
+        response.fetched([f"* 1 FETCH (UID {text} FLAGS ())".encode()])
+    assert response.uid_of([f"* 1 FETCH (UID {text} ((".encode()]) is None
+
+
+def test_the_largest_uid_there_can_be_is_one() -> None:
+    assert response.uids([[b"* SEARCH 4294967295"]]) == [4294967295]

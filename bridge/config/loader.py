@@ -135,18 +135,12 @@ def _meaning(
             found = verify.raw_faults(_mended(entry, slips), **known)
         else:
             rule = settings.rules[n] if settings else Rule.model_validate(entry)
-            found = [*_idle(rule), *verify.faults(rule, **known)]
+            found = list(verify.faults(rule, **known))
         written: dict[Any, Any] = {key: slip for slip, key in slips.items()}
         for place, message in found:
             path = ("rules", n, *(written.get(step, step) for step in place[:1]), *place[1:])
             if path not in told:
                 yield Problem(path=path, message=message, at=faults.about(message))
-
-
-def _idle(rule: Rule) -> Iterator[tuple[yaml.Path, str]]:
-    """Asked of a rule without a slip only: what looks like one may be what it does."""
-    if not (rule.then or rule.after.changes or rule.failed.changes or rule.stop):
-        yield (), "does nothing: give it a then"
 
 
 def _slips(problems: list[Problem], at: yaml.Path) -> dict[Any, str]:

@@ -156,8 +156,6 @@ def test_the_fault_of_the_interface(folder: Path) -> None:
             '1:42: sinks.a.kepalive: unknown key; did you mean "keep',
         ),
         ("sinks: {a: {type: mqtt, url: 'mqtt://x', discovery: true}}", "1:42: sinks.a.discovery: not yet supported"),
-        ("rules: [{name: a}]", "1:9: rules.0: does nothing: give it a then"),
-        ("rules: [{name: a, when: {}, after: {seen: false}, then: []}]", "1:9: rules.0: does nothing: give it a then"),
         (
             "mailboxes: {a: {host: 'imaps://x', user: b, password: c}}",
             "1:23: mailboxes.a.host: is the server's name alone, like imap.example.org; `port` and `tls` (implicit, st",

@@ -27,6 +27,8 @@ from pydantic_core import core_schema
 
 DEPTH = 60  # of nested lists and maps; a rule needs about ten
 SECRET_BYTES = 1_000_000
+LEAST_S = 0.001  # of a positive duration
+MOST_S = 365 * 86400.0
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PLAIN = {int, float, bool, types.NoneType, datetime.date, zoneinfo.ZoneInfo}
@@ -261,14 +263,17 @@ def size_octets(value: Any) -> int:
 
 
 def positive_duration_s(value: Any) -> float:
-    """Like ``duration_s``, and more than nothing: what is done again and again needs a pause.
+    """Like ``duration_s``, but neither nothing, since what is done again and again needs a pause, nor for ever, since
+    a socket's timeout ends somewhere.
 
     Raises:
-        ValueError: it is not written like that, or is zero.
+        ValueError: it is not written like that, or below 1 ms, or above a year.
     """
     seconds = duration_s(value)
-    if seconds <= 0:
-        raise ValueError("must be longer than that; write it like 30s, 5m or 2h")
+    if seconds < LEAST_S:
+        raise ValueError("is too short; 1ms is the least, written like 30s, 5m or 2h")
+    if seconds > MOST_S:
+        raise ValueError("is too long; 365d is the most")
     return seconds
 
 

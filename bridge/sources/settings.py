@@ -16,9 +16,12 @@ DEFAULT_PORT: dict[Tls, int] = {"implicit": 993, "starttls": 143, "none": 143}
 
 
 def _each_once(folders: tuple[str, ...]) -> tuple[str, ...]:
-    twice = next((name for n, name in enumerate(folders) if name in folders[:n]), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} stands here twice")
+    seen = set()
+    for name in folders:
+        key = "INBOX" if name.upper() == "INBOX" else name  # the only name without case (RFC 9051, section 5.1)
+        if key in seen:
+            raise ValueError(f"{name!r} stands here twice")
+        seen.add(key)
     return folders
 
 

@@ -35,6 +35,20 @@ def test_what_is_no_duration_is_refused(written: Any) -> None:
         schema.duration_s(written)
 
 
+@pytest.mark.parametrize(("written", "seconds"), [("1ms", 0.001), ("30s", 30), ("365d", 31_536_000)])
+def test_a_positive_duration_is_one_that_can_be_waited_for(written: str, seconds: float) -> None:
+    assert schema.positive_duration_s(written) == seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [("0s", "is too short"), ("0.5ms", "is too short"), ("366d", "is too long"), ("5", "like 30s")],
+)
+def test_what_cannot_be_waited_for_is_no_positive_duration(written: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        schema.positive_duration_s(written)
+
+
 def test_a_default_may_be_a_timedelta() -> None:
     assert schema.duration_s(datetime.timedelta(minutes=2)) == 120
 

@@ -65,3 +65,9 @@ def test_credentials_that_contradict_each_other_are_a_fault(settings: dict[str, 
 def test_values_of_headers_are_secrets() -> None:
     made = http.Settings.model_validate({"type": "http", "url": "http://x", "headers": {"X-Key": "hunter2"}})
     assert "hunter2" not in f"{made!r} {made.model_dump()} {made.model_dump_json()}"
+
+
+@pytest.mark.parametrize("wait", ["timeout"])
+def test_a_wait_of_nothing_is_refused(wait: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match="is too short"):
+        http.Settings.model_validate({"type": "http", "url": "http://x", wait: "0s"})

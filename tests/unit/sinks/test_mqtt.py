@@ -76,3 +76,9 @@ def test_an_action_that_cannot_be_is_a_fault(action: dict[str, Any]) -> None:
 
 def test_version_may_be_written_as_a_number() -> None:
     assert mqtt.Settings.model_validate({"type": "mqtt", "url": "mqtt://x", "version": 5}).version == "5"
+
+
+@pytest.mark.parametrize("wait", ["timeout", "ack_timeout", "retry_min", "retry_max", "retry_refused"])
+def test_a_wait_of_nothing_is_refused(wait: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match="is too short"):
+        mqtt.Settings.model_validate({"type": "mqtt", "url": "mqtt://broker", wait: "0s"})

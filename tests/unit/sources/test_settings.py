@@ -7,14 +7,17 @@ import pytest
 
 from bridge.sources.settings import Mailbox
 
+WAITS = ("timeout", "idle_renew", "poll", "reconcile", "retry_min", "retry_max", "retry_refused")
+
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"folders": ["INBOX", "Alarms", "INBOX"]}, "'INBOX' stands here twice"),
         ({"folders": []}, "at least 1"),
-        ({"idle_renew": "0s"}, "must be longer"),
-        ({"timeout": "0ms"}, "must be longer"),
+        ({"folders": ["INBOX", "inbox"]}, "'inbox' stands here twice"),
+        *(({name: "0s"}, "is too short; 1ms is the least") for name in WAITS),
+        *(({name: "366d"}, "is too long") for name in WAITS),
         ({"poll": "soon"}, "no duration"),
         ({"port": 0}, "greater than or equal to 1"),
         ({"tls": "maybe"}, "implicit"),
@@ -23,3 +26,8 @@ from bridge.sources.settings import Mailbox
 def test_what_cannot_be_is_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(pydantic.ValidationError, match=message):
         Mailbox.model_validate({"host": "imap.example.org", "user": "me", "password": "x", **settings})
+
+
+def test_folders_that_differ_in_case_are_two_but_for_the_inbox() -> None:
+    folders = ("INBOX", "Alarms", "alarms")
+    assert Mailbox(host="imap.example.org", user="me", password="x", folders=folders).folders == folders  # type: ignore[arg-type]

@@ -93,6 +93,21 @@ async def test_an_outage_of_the_provider_makes_no_mail_dead(how: Callable[[Peer,
             assert watched.lost == []
 
 
+async def test_a_mail_alone_in_its_folder_is_not_dead_while_not_even_its_header_is_given() -> None:
+    outage = Outage(20, cut)
+
+    def refuse(peer: Peer, tag: str, command: str) -> bool:
+        if outage.left > 0 and "BODY.PEEK[TEXT]" not in command:
+            no(peer, tag)
+            return True
+        return outage(peer, tag, command)
+
+    with ScriptedImap(serving(range(1, 2), refuse)) as server:
+        async with watching.Watching(impatient(server), memory=known(0)) as watched:
+            await watched.have(1)
+            assert watched.lost == []
+
+
 @pytest.mark.parametrize("uids", [range(1, 2), range(1, 4)])
 @pytest.mark.parametrize("how", [cut, no, for_now])
 async def test_a_mail_that_the_server_never_gives_is_lost_once_it_has_shown_that_it_gives_others_or_its_header(

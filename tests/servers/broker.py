@@ -62,6 +62,7 @@ class Broker:
         self.goodbyes = 0
         self.port = servers.free_port()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -76,10 +77,13 @@ class Broker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()  # a task that was cancelled before it began has closed nothing
         await self._server.wait_closed()
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
+        self._writers.add(writer)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -1,4 +1,4 @@
-"""Finds what can be added as one file: a sink, a condition, an extractor, an encoding.
+"""Finds what can be added as one file: a sink, a condition, an extractor, a type of value, an encoding.
 
 ``find("sinks", "mqtt")`` is the ``PLUGIN`` of ``bridge/sinks/mqtt.py``, or else of the package that declares the
 entry point ``mqtt`` in the group ``mailwire.sinks``. Nothing is imported before it is asked for by name: a
@@ -17,16 +17,20 @@ FOLDERS = {
     "sinks": "bridge.sinks",
     "conditions": "bridge.rules.conditions",
     "extract": "bridge.rules.extract",
+    "kinds": "bridge.rules.kinds",
     "payload": "bridge.payload",
 }
+_JOINTS = {"payload": "+"}  # of a structured suffix (RFC 6839): no module can be called that
 
 
 @functools.cache
 def _siblings(kind: str) -> dict[str, str]:
-    """Name → module, by looking at the folder; a trailing underscore (``from_``, ``json_``) is not part of the name."""
+    """Name → module, by looking at the folder; a trailing underscore (``from_``, ``json_``) is not part of the name,
+    and an encoding's ``senml_json`` is ``senml+json``.
+    """
     package = importlib.import_module(FOLDERS[kind])
     modules = (info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_"))
-    return {name.rstrip("_"): f"{FOLDERS[kind]}.{name}" for name in modules}
+    return {name.rstrip("_").replace("_", _JOINTS.get(kind, "_")): f"{FOLDERS[kind]}.{name}" for name in modules}
 
 
 @functools.cache

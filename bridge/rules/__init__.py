@@ -14,7 +14,9 @@ start (``Delivery.dead``), and the rule's other actions go out.
     expression.py    ``if``: comparisons of like with like
     template.py      strings with {{ … }}: native values, cleaned segments (filters.py, values.py, view.py)
     conditions/      one file a key of ``when``
-    extract/         one file a source of ``extract`` (searching.py, kinds.py)
+    extract/         one file a source of ``extract`` (searching.py)
+    kinds/           one file a type of a value: what was found → number, time, picture …
+    sections.py      which octets of a mail have to be in hand before a text or a file of it can be looked at
     reading.py       subject and body, which both have
     engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
@@ -28,11 +30,14 @@ import abc
 import dataclasses
 import datetime
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from bridge import schema
 from bridge.delivery import Delivery
 from bridge.mail import Mail
+from bridge.rules import sections
+from bridge.rules.sections import Sections
 
 
 class Need(enum.IntEnum):
@@ -71,6 +76,12 @@ class Condition(abc.ABC):
     @abc.abstractmethod
     def wanted(self) -> str:
         """What it asks for, for people."""
+
+    def sections(self, mail: Mail) -> Sections:
+        """What of this mail has to be in hand beyond the header. Pure; asked only where ``need`` says that there may be
+        something.
+        """
+        return sections.text(mail) if self.need == Need.TEXT else {}
 
     @abc.abstractmethod
     def check(self, mail: Mail, moment: Moment) -> Outcome:
@@ -148,17 +159,45 @@ class ConditionPlugin:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ExtractPlugin:
-    """What a file in ``extract/`` exports: ``find(setting)`` gives a ``Finder``."""
+    """What a file in ``extract/`` exports: ``make(setting)`` gives a ``Finder``. With ``dotted`` an admin may write
+    ``header.X-Temp: …`` for ``header: {X-Temp: …}``.
+    """
 
     setting: Any
     make: Any  # Callable[[Any], Finder]
     summary: str
+    dotted: bool = False
 
 
-class Finder(Protocol):
-    """Finds one raw value in a mail."""
+class Finder(abc.ABC):
+    """Finds one raw value in a mail. Made once at load."""
 
-    need: Need
+    need: Need = Need.HEAD
+    wanted: str = ""  # what it looks for, for people
 
+    @abc.abstractmethod
     def find(self, mail: Mail, moment: Moment) -> Any:
-        """The value (``str``, ``bytes``, a number), or None where there is none."""
+        """The value as it is found (``str``, ``bytes``, a number, a datetime), or None where there is none. Pure."""
+
+    def sections(self, mail: Mail) -> Sections:
+        """As ``Condition.sections``."""
+        return sections.text(mail) if self.need == Need.TEXT else {}
+
+
+class NoOptions(schema.Model):
+    """A type that has no keys of its own."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class KindPlugin:
+    """What a file in ``kinds/`` exports: a type of value.
+
+    ``make(options)`` gives ``convert(raw, mail, moment) → value``: pure, and raises ``ValueError`` with what is wrong
+    (``is no number``), which counts as not found. ``options`` are the keys beside ``type`` that are its own;
+    ``source`` is the place (key, setting) that is looked at where the rule names none.
+    """
+
+    make: Callable[[Any], Callable[[Any, Mail, Moment], Any]]
+    summary: str
+    options: type[schema.Model] = NoOptions
+    source: tuple[str, Any] | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge import plugins, rules, sinks
 from bridge.mail import Mail
-from bridge.rules import action, failing, filters, kinds, matching, settings, sources, view
+from bridge.rules import action, failing, filters, matching, sections, settings, sources, view
+from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
 _TEXT_NAMES = frozenset(("mail", "mail.text"))
@@ -18,21 +19,19 @@ class _Source:
     """One place to look for a value."""
 
     def __init__(self, source: sources.Source) -> None:
-        self._finder: rules.Finder = plugins.find("extract", source.kind).make(source.setting)
-        self._type = kinds.TYPES[source.type]
-        self.source = source
-        self.need = self._finder.need
-        self.wanted = f"{getattr(self._finder, 'wanted', source.kind)} ({source.type})"
+        self.finder: rules.Finder = plugins.find("extract", source.kind).make(source.setting)
+        self._convert = source.convert
+        self.wanted = (self.finder.wanted or source.kind) + (f" ({source.type})" if source.type else "")
 
     def find(self, look: matching.Look) -> tuple[Any, str]:
         """(the value, "") or (None, why there is none)."""
-        raw = self._finder.find(look.mail, look.moment)
+        raw = self.finder.find(look.mail, look.moment)
         if raw is None:
             return None, "not found"
         try:
-            return self._type(raw), ""
+            return self._convert(raw, look.mail, look.moment), ""
         except ValueError as error:
-            return None, f'"{clip(str(raw))}" {error}'
+            return None, f"{clip(filters.shown(raw))} {error}"
 
 
 class _Value:
@@ -43,8 +42,12 @@ class _Value:
         self._path = f"extract.{name}"
         self._sources = [_Source(source) for source in extract.sources]
         self._defaults = [source.default for source in extract.sources if source.has_default]
-        self.need = max(source.need for source in self._sources)
+        self.need = max(source.finder.need for source in self._sources)
         self._wanted = ", or ".join(source.wanted for source in self._sources)
+
+    def sections(self, mail: Mail) -> Iterator[Sections]:
+        """What has to be in hand for it."""
+        return (one.finder.sections(mail) for one in self._sources if one.finder.need > rules.Need.HEAD)
 
     def take(self, look: matching.Look) -> bool:
         """Whether there is a value; it is added to the look's."""
@@ -89,13 +92,22 @@ class CompiledRule:
             action.Action(one, rule=written.name, index=index, sink=kinds_of_sinks[one.sink], found=found)
             for index, one in enumerate(written.then)
         ]
-        self.needs_text = self._needs_text()
-
-    def _needs_text(self) -> bool:
-        """Whether the readable text is looked at, be it only by a template."""
-        mentions = self._when.mentions.union(*(one.names for one in self._actions))
+        self.shows_text = self._shows_text()
         needs = [self._when.need, *(value.need for value in self._extract)]
-        return bool(mentions & _TEXT_NAMES) or max(needs) >= rules.Need.TEXT
+        self.needs_more = self.shows_text or max(needs) > rules.Need.HEAD
+
+    def _shows_text(self) -> bool:
+        """Whether a template has the readable text in it."""
+        mentions = self._when.mentions.union(*(one.names for one in self._actions))
+        return bool(mentions & _TEXT_NAMES)
+
+    def sections(self, mail: Mail) -> Sections:
+        """What of this mail has to be in hand before the rule looks at it. Asked only where ``needs_more``."""
+        conditions = self._when.sections(mail)
+        shown = [sections.text(mail)] if self.shows_text else []
+        return sections.together(
+            [*conditions, *(one for value in self._extract for one in value.sections(mail)), *shown]
+        )
 
     def possible(self, mail: Mail, moment: rules.Moment) -> bool:
         """Whether it can still match, as far as the header tells. A condition that raises is looked at again with all

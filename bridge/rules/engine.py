@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import structlog
 
 from bridge import errors, rules, sinks
-from bridge.mail import Mail, limits
-from bridge.rules import compiled, settings
+from bridge.mail import Mail
+from bridge.rules import compiled, sections, settings
 
 log = structlog.get_logger()
 
@@ -69,12 +69,10 @@ class RuleSet:
             log.exception("what a mail needs could not be told", mailbox=mail.place.mailbox, uid=mail.place.uid)
             return {}
 
-    def _wants(self, mail: Mail) -> Mapping[str, int]:
+    def _wants(self, mail: Mail) -> sections.Sections:
         moment = rules.Moment(now=mail.received.timestamp(), zone=self._zone, bridge=self._bridge)
-        if not any(rule.needs_text and rule.possible(mail, moment) for rule in self._candidates(mail)):
-            return {}  # and its structure has not even been parsed
-        part = mail.text_part
-        return {} if part is None or mail.has_text else {part.section: limits.TEXT_BYTES}
+        alive = (rule for rule in self._candidates(mail) if rule.needs_more and rule.possible(mail, moment))
+        return sections.together(rule.sections(mail) for rule in alive)
 
     def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> Sequence[rules.Verdict]:
         """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its

@@ -8,11 +8,12 @@ agree.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bridge import plugins, rules
 from bridge.mail import Mail
+from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
 
@@ -52,7 +53,11 @@ class Node(abc.ABC):
 
     @abc.abstractmethod
     def possible(self, look: Look) -> bool:
-        """Whether it can still hold, as far as the header tells."""
+        """Whether it can still hold, as far as what is in hand tells."""
+
+    @abc.abstractmethod
+    def sections(self, mail: Mail) -> Iterator[Sections]:
+        """What has to be in hand for each part of it."""
 
 
 class Leaf(Node):
@@ -91,7 +96,11 @@ class Leaf(Node):
         return self.condition.check(look.mail, look.moment)
 
     def possible(self, look: Look) -> bool:
-        return self.need > rules.Need.HEAD or self.late or self._outcome(look).held
+        return self.late or any(self.sections(look.mail)) or self._outcome(look).held
+
+    def sections(self, mail: Mail) -> Iterator[Sections]:
+        if self.need > rules.Need.HEAD:
+            yield self.condition.sections(mail)
 
 
 class Group(Node):
@@ -113,6 +122,9 @@ class Group(Node):
         finally:
             if look.lines is not None:
                 _in_file_order(look.lines, starts)
+
+    def sections(self, mail: Mail) -> Iterator[Sections]:
+        return (one for member in self.members for one in member.sections(mail))
 
     def _begin(self, member: Node, look: Look, starts: list[tuple[int, int]]) -> None:
         """The lines from here on are this member's."""
@@ -175,7 +187,10 @@ class Not(Node):
         return not self.member.holds(look.aside())
 
     def possible(self, look: Look) -> bool:
-        return self.need > rules.Need.HEAD or self.late or self.holds(look)
+        return self.late or any(self.sections(look.mail)) or self.holds(look)
+
+    def sections(self, mail: Mail) -> Iterator[Sections]:
+        return self.member.sections(mail)
 
 
 class Named(Node):
@@ -199,6 +214,9 @@ class Named(Node):
 
     def possible(self, look: Look) -> bool:
         return self._group.possible(look)
+
+    def sections(self, mail: Mail) -> Iterator[Sections]:
+        return self._group.sections(mail)
 
 
 def _in_file_order(lines: list[rules.Checked], starts: list[tuple[int, int]]) -> None:

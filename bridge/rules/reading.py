@@ -44,7 +44,7 @@ class _Condition(rules.Condition):
         return rules.Outcome(held=values is not None, saw=saw, values=values or NOTHING)
 
 
-class _Finder:
+class _Finder(rules.Finder):
     def __init__(self, reading: Reading, search: searching.Search) -> None:
         self._reading = reading
         self._search = search

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 import pydantic
 
-from bridge import plugins, rules, spelling
-from bridge.rules import kinds, nested
+from bridge import plugins, rules, schema, spelling
+from bridge.rules import nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
 PLANNED = frozenset(("attachment", "calendar", "data", "css", "label", "forwarded"))
+PLANNED_KINDS = frozenset(("datetime", "duration", "amount", "code", "url", "bytes", "image"))
 _OPTIONS = frozenset(("type", "default"))
 _PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -47,7 +48,7 @@ ValueName = Annotated[str, pydantic.AfterValidator(checked_name)]
 
 
 class Source:
-    """One place to look."""
+    """One place to look, and what is made of what is found there; without a ``type`` it stays what it is."""
 
     def __init__(self, written: Any) -> None:
         """
@@ -57,46 +58,65 @@ class Source:
         """
         if not isinstance(written, Mapping):
             raise ValueError("write where the value is found, such as { body: '/temp=([-\\d.]+)/', type: float }")  # noqa: TRY004 — pydantic wants ValueError
-        wrong = [((key,), message) for key, message in self._take(written) if message]
-        if wrong:
-            raise nested.error(wrong)
-        found = [key for key in written if key not in _OPTIONS]
-        if len(found) != 1:
-            raise ValueError(
-                f"name one place where it is found: {_listed()}"
-                + ("; a list of maps is tried in order" if found else "")
-            )
-        self.kind, self.setting = _setting(found[0], written[found[0]])
-        self.type = str(written.get("type", "str"))
+        self.type: str | None = written.get("type")
+        fault = _type_fault(self.type) if "type" in written else ""
+        kind = plugins.find("kinds", str(self.type)) if self.type is not None and not fault else _ANY
+        own = schema.known_keys(kind.options)
+        wrong = [((key,), message) for key in written if (message := _key_fault(key, own))]
+        if wrong or fault:
+            raise nested.error([*wrong, *([(("type",), fault)] if fault else [])])
+        self.kind, self.setting = _place([key for key in written if key not in {*_OPTIONS, *own}], written, kind)
+        self.convert = kind.make(_options(kind, {key: written[key] for key in written if key in own}))
         self.default = written.get("default")
         self.has_default = "default" in written
 
-    @staticmethod
-    def _take(written: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """What is wrong with each key."""
-        return [(key, _type_fault(value) if key == "type" else _key_fault(key)) for key, value in written.items()]
+
+_ANY = rules.KindPlugin(make=lambda _: lambda raw, mail, moment: raw, summary="What is found, as it is.")
+
+
+def _place(keys: list[str], written: Mapping[str, Any], kind: rules.KindPlugin) -> tuple[str, Any]:
+    """(source, its setting)"""
+    if not keys and kind.source is not None:
+        return _setting(*kind.source)
+    if len(keys) != 1:
+        hint = "; a list of maps is tried in order" if keys else ""
+        raise ValueError(f"name one place where it is found: {_listed()}{hint}")
+    return _setting(keys[0], written[keys[0]])
+
+
+def _options(kind: rules.KindPlugin, written: Mapping[str, Any]) -> schema.Model:
+    try:
+        return kind.options.model_validate(dict(written))
+    except pydantic.ValidationError as error:
+        raise nested.error(nested.faults(error)) from None
 
 
 def _type_fault(value: Any) -> str:
-    if isinstance(value, str) and value in kinds.TYPES:
+    known = plugins.names("kinds")
+    if isinstance(value, str) and value in known:
         return ""
-    if isinstance(value, str) and value in kinds.PLANNED:
+    if isinstance(value, str) and value in PLANNED_KINDS:
         return "not yet supported"
-    hint = spelling.did_you_mean(str(value), kinds.TYPES) or f"; there are {', '.join(kinds.TYPES)}"
+    hint = spelling.did_you_mean(str(value), known) or f"; there are {', '.join(known)}"
     return f'no type is called "{value}"{hint}'
 
 
-def _key_fault(key: str) -> str:
+def _key_fault(key: str, own: Collection[str]) -> str:
+    """What is wrong with a key; ``own`` are those of the type."""
     kind, dot, name = key.partition(".")
     known = plugins.names("extract")
-    if key in _OPTIONS or (kind in known and (kind == "header" or not dot) and (not dot or name)):
+    if key in _OPTIONS or key in own or (kind in known and (not dot or (name and _is_dotted(kind)))):
         return ""
     planned = kind in PLANNED or key in _PLANNED_OPTIONS
-    return "not yet supported" if planned else nested.unknown(key, {*known, *_OPTIONS})
+    return "not yet supported" if planned else nested.unknown(key, {*known, *_OPTIONS, *own})
+
+
+def _is_dotted(kind: str) -> bool:
+    return bool(plugins.find("extract", kind).dotted)
 
 
 def _listed() -> str:
-    return ", ".join(f"{name}.X" if name == "header" else name for name in plugins.names("extract"))
+    return ", ".join(f"{name}.X" if _is_dotted(name) else name for name in plugins.names("extract"))
 
 
 @functools.cache
@@ -126,11 +146,32 @@ class Extract(nested.Parsed):
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
-        found = {name: _adapter(name).json_schema() for name in plugins.names("extract") if name != "header"}
         one = {
             "type": "object",
-            "properties": {**found, "type": {"enum": [*kinds.TYPES], "default": "str"}, "default": {}},
-            "patternProperties": {"^header\\.": next(iter(found.values()), {}), "^header$": {"type": "object"}},
+            "properties": {**_places(), "type": {"enum": plugins.names("kinds")}, "default": {}, **_own_keys()},
+            "patternProperties": {
+                f"^{name}\\.": _value_schema(_adapter(name).json_schema())
+                for name in plugins.names("extract")
+                if _is_dotted(name)
+            },
             "additionalProperties": False,
         }
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+def _places() -> dict[str, Any]:
+    """The schema of every source."""
+    summaries = {name: plugins.find("extract", name).summary for name in plugins.names("extract")}
+    return {name: {"description": summary, **_adapter(name).json_schema()} for name, summary in summaries.items()}
+
+
+def _value_schema(whole: dict[str, Any]) -> dict[str, Any]:
+    """What may stand behind ``header.X:``, of what may stand behind ``header:``."""
+    value = whole.get("additionalProperties", {})
+    return value if isinstance(value, dict) else {}
+
+
+def _own_keys() -> dict[str, Any]:
+    """The keys of the types' own, whichever type they are for."""
+    models = (plugins.find("kinds", name).options for name in plugins.names("kinds"))
+    return {key: value for model in models for key, value in model.model_json_schema().get("properties", {}).items()}

@@ -12,9 +12,7 @@ from bridge.mail import Mail
 from bridge.rules import searching
 
 
-class Header:
-    need = rules.Need.HEAD
-
+class Header(rules.Finder):
     def __init__(self, searches: Mapping[str, searching.Search]) -> None:
         ((self._name, self._search),) = searches.items()
         self.wanted = f"{self._name} {self._search.wanted}"
@@ -28,4 +26,5 @@ PLUGIN = rules.ExtractPlugin(
     setting=Annotated[dict[str, searching.Search], pydantic.Field(min_length=1, max_length=1)],
     make=Header,
     summary="A header field.",
+    dotted=True,
 )

@@ -1,4 +1,4 @@
-"""``mailwire check``: is the configuration right?"""
+"""``mailwire check``: is the configuration right, and do its rules do what their tests say?"""
 
 from __future__ import annotations
 
@@ -12,19 +12,40 @@ from bridge import cli, config
 @click.command(short_help="Load the configuration and print every fault.")
 @cli.config_option
 @click.option("--connect", is_flag=True, hidden=True)
-@click.option("--tests", is_flag=True, hidden=True)
-def command(*, config_path: Path, connect: bool, tests: bool) -> None:
+@click.option("--tests", is_flag=True, help="Run the rules' tests as well.")
+@click.pass_context
+def command(ctx: click.Context, *, config_path: Path, connect: bool, tests: bool) -> None:
     """Load the configuration and print every fault: one a line, with its file, line and column. Connects to nothing.
 
-    Exit 0: it is right. Exit 2: it is not.
+    With --tests each mail of a rule's `tests:` is looked at, and what is not as expected is told in the same way.
+
+    Exit 0: it is right. Exit 1: a test fails. Exit 2: the configuration is wrong.
     """
-    for option, given in (("--connect", connect), ("--tests", tests)):
-        if given:
-            raise click.UsageError(f"{option}: not yet supported")
-    settings = config.load(config_path)
+    if connect:
+        raise click.UsageError("--connect: not yet supported")
+    loaded = config.load_with_places(config_path)
+    settings = loaded.settings
     counts = (("mailbox", settings.mailboxes), ("sink", settings.sinks), ("rule", settings.rules))
     summary = ", ".join(_counted(word, len(found)) for word, found in counts)
     click.echo(f"{config_path}: {click.style('no faults', fg='green')}; {summary}")
+    if tests and not _tests_pass(loaded):
+        ctx.exit(1)
+
+
+def _tests_pass(loaded: config.Loaded) -> bool:
+    from bridge.cli import _golden
+
+    passed = failed = 0
+    for outcome in _golden.run(loaded):
+        passed, failed = passed + (not outcome.faults), failed + bool(outcome.faults)
+        for fault in outcome.faults:
+            click.echo(cli.coloured(fault), err=True)
+    if not passed + failed:
+        click.echo("no rule has tests")
+        return True
+    how = click.style(f"{failed} failed", fg="red") if failed else click.style("all passed", fg="green")
+    click.echo(f"{_counted('test', passed + failed)}: {how}")
+    return not failed
 
 
 def _counted(word: str, count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from bridge import cli, config, delivery, errors, plugins, rules
+from bridge import cli, config, delivery, errors, rules
+from bridge.cli import _mails
 from bridge.mail import Mail, Place
-from bridge.rules import engine, explanation
+from bridge.rules import explanation
 
 PIPED_COLUMNS = 160
 HEX_OCTETS = 64  # of a payload, on the terminal; `--json` has all of it
-LINE_CHARS = 300
 EVENTS = ("new", "flagged", "unflagged", "seen", "gone", "count")
 
 
@@ -40,11 +40,11 @@ def command(
     """
     _check_event(event)
     settings = config.load(config_path)
-    where = _place(settings, mailbox)
-    when = _time(at, settings.timezone) if at else None
-    rule_set = _rules(settings)
+    where = _mails.place(settings, mailbox)
+    when = _mails.moment(at, settings.timezone) if at else None
+    rule_set = _mails.compiled(settings)
     for uid, file in enumerate(mails, 1):
-        found = _explain(file, Place(**where, uid=uid), rule_set, settings, when)
+        found = _explain(file, dataclasses.replace(where, uid=uid), rule_set, settings, when)
         if as_json:
             click.echo(json.dumps(found.as_json(), ensure_ascii=False))
         else:
@@ -59,29 +59,6 @@ def _check_event(event: str) -> None:
         raise click.BadParameter(f'"{event}" is not yet supported', param_hint="--event")
     if event not in EVENTS:
         raise click.BadParameter(f'no event is called "{event}"; there are: {", ".join(EVENTS)}', param_hint="--event")
-
-
-def _place(settings: config.Settings, mailbox: str | None) -> dict[str, Any]:
-    name = mailbox if mailbox is not None else next(iter(settings.mailboxes), "")
-    if mailbox is not None and mailbox not in settings.mailboxes:
-        known = ", ".join(settings.mailboxes) or "none"
-        raise click.BadParameter(f'no mailbox is called "{mailbox}"; there are: {known}', param_hint="--mailbox")
-    folders = settings.mailboxes[name].folders if name in settings.mailboxes else ("INBOX",)
-    return {"mailbox": name, "folder": folders[0], "uidvalidity": 1}
-
-
-def _time(written: str, zone: datetime.tzinfo) -> float:
-    """POSIX seconds; a time without a zone is in the bridge's."""
-    try:
-        moment = datetime.datetime.fromisoformat(written)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
-    except (ValueError, OverflowError):
-        raise click.BadParameter(f'"{written}" is no time; write it like 2026-11-01T07:30', param_hint="--at") from None
-
-
-def _rules(settings: config.Settings) -> rules.Rules:
-    kinds = {name: (sink.type, plugins.find("sinks", sink.type)) for name, sink in settings.sinks.items()}
-    return engine.compile_rules(settings.rules, sinks=kinds, bridge=settings.name, zone=settings.timezone)
 
 
 def _explain(
@@ -101,7 +78,9 @@ def _print_tree(name: str, found: explanation.Explanation) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPED_COLUMNS)
     mail = found.as_json()["mail"]
-    tree = Tree(Text.assemble((_line(mail["subject"]) or "(no subject)", "bold"), (f"  {_line(name)}", "dim")))
+    tree = Tree(
+        Text.assemble((_mails.line(mail["subject"]) or "(no subject)", "bold"), (f"  {_mails.line(name)}", "dim"))
+    )
     tree.add(Text(_about(mail), style="dim"))
     for verdict in found.verdicts:
         _add_rule(tree, found.mail, verdict)
@@ -111,7 +90,7 @@ def _print_tree(name: str, found: explanation.Explanation) -> None:
 def _about(mail: dict[str, Any]) -> str:
     count = len(mail["attachments"])
     parts = [f"from {mail['from'] or 'nobody'}", mail["date"] or "no date", f"{mail['size']} B"]
-    return ", ".join([*map(_line, parts), *([f"{count} attachment{'s' if count > 1 else ''}"] if count else [])])
+    return ", ".join([*map(_mails.line, parts), *([f"{count} attachment{'s' if count > 1 else ''}"] if count else [])])
 
 
 def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict) -> None:
@@ -120,11 +99,9 @@ def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict) -> None:
     title = Text.assemble(mark, (verdict.rule, "bold"), f" {says}", *([", and stops"] if verdict.stopped else []))
     branch = tree.add(title)
     reason = None if verdict.matched else explanation.reason(verdict)
-    if reason is not None:
-        branch.add(Text.assemble(("because ", "red"), _checked(reason)))
-    for line in explanation.lines(verdict):
-        if line is not reason:
-            branch.add(Text.assemble(("✓ ", "green") if line.held else ("✗ ", "red"), _checked(line)))
+    for line in explanation.reason_first(verdict):
+        mark = ("✓ ", "green") if line.held else ("because " if line is reason else "✗ ", "red")
+        branch.add(Text.assemble(mark, _checked(line)))
     if verdict.values:
         branch.add(Text("values: " + ", ".join(f"{name} = {_value(value)}" for name, value in verdict.values.items())))
     for one, encoding in explanation.in_order(verdict):
@@ -133,28 +110,30 @@ def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict) -> None:
 
 def _checked(line: rules.Checked) -> Text:
     return Text.assemble(
-        (line.path, "cyan"), f": wanted {_line(line.wanted)}", ("; saw ", "dim"), _line(line.saw) or "nothing"
+        (line.path, "cyan"),
+        f": wanted {_mails.line(line.wanted)}",
+        ("; saw ", "dim"),
+        _mails.line(line.saw) or "nothing",
     )
 
 
 def _value(value: Any) -> str:
-    return _line(json.dumps(explanation.plain(value), ensure_ascii=False))
+    return _mails.line(json.dumps(explanation.plain(value), ensure_ascii=False))
 
 
 def _delivery(mail: Mail, one: delivery.Delivery, encoding: str) -> Tree:
     facts = explanation.facts(mail, one)
     later = f", {facts['reset_after_s']} s after it was acknowledged" if "reset_after_s" in facts else ""
-    title = Text.assemble(
-        ("↺ " if one.part == "reset" else "→ ", "green"), (one.sink, "bold"), f" {_line(one.target)}", (later, "dim"),
-        *([(" expired", "red")] if "expired" in facts else []),
-    )  # fmt: skip
+    mark = ("↺ " if one.part == "reset" else "→ ", "green")
+    expired = [(" expired", "red")] if "expired" in facts else []
+    title = Text.assemble(mark, (one.sink, "bold"), f" {_mails.line(one.target)}", (later, "dim"), *expired)
     tree = Tree(title)
     if one.dead:
-        tree.add(Text.assemble(("✗ dead: ", "red"), _line(one.dead)))
+        tree.add(Text.assemble(("✗ dead: ", "red"), _mails.line(one.dead)))
         return tree
     octets = one.payload[:HEX_OCTETS].hex(" ") + (" …" if len(one.payload) > HEX_OCTETS else "")
     tree.add(Text(f"{encoding}, {len(one.payload)} B: {octets}", style="dim"))
-    tree.add(Text(_line(explanation.decoded(one, encoding)) or "(empty)"))
+    tree.add(Text(_mails.line(explanation.decoded(one, encoding)) or "(empty)"))
     options = [f"{name}: {_value(value)}" for name, value in one.options.items()]
     if told := ", ".join([*options, *_times(facts)]):
         tree.add(Text(told, style="dim"))
@@ -167,13 +146,3 @@ def _times(facts: Mapping[str, Any]) -> Iterator[str]:
     if "expires_s" in facts:
         beside = " and the delay" if "delay_s" in facts else ""
         yield f"expires {facts['expires_s']} s after the mail's arrival{beside}"
-
-
-def _line(text: str) -> str:
-    """One line that no terminal obeys."""
-    shown = "".join(_printable(text[: LINE_CHARS + 1]))
-    return shown if len(shown) <= LINE_CHARS else shown[: LINE_CHARS - 1] + "…"
-
-
-def _printable(text: str) -> Iterator[str]:
-    return (char if char.isprintable() else " " for char in text)

@@ -9,10 +9,10 @@
     loader.py      everything together
     schema.py      the JSON Schema, for editors
 
-``load`` is the way in.
+``load`` is the way in; ``load_with_places`` also tells where things were written.
 """
 
-from bridge.config.loader import load
+from bridge.config.loader import Loaded, load, load_with_places
 from bridge.config.settings import Settings
 
-__all__ = ["Settings", "load"]
+__all__ = ["Loaded", "Settings", "load", "load_with_places"]

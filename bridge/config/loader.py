@@ -6,6 +6,7 @@ a rule though the rest of it is not.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import re
@@ -27,10 +28,31 @@ from bridge.rules.settings import Rule
 _NO_HOST = re.compile(r"[\s/@]|^(?:[^:\s]*|\[[^\]\s]*\]):(?P<port>\d+)?$")  # an IPv6 address has colons of its own
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """Settings, and where they were written."""
+
+    settings: Settings
+    places: Places
+
+    def fault(self, path: yaml.Path, message: str) -> errors.Fault:
+        """What is to be said of the value at ``path``, with its file and line."""
+        return self.places.fault(Problem(path=path, message=message))
+
+
 def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Path | None = None) -> Settings:
     """The settings in this file, environment and secrets folder (default: those of containers and systemd).
 
     The environment counts more than the secrets folder, and that more than the file. Nothing is connected to.
+
+    Raises:
+        errors.ConfigError: all that is wrong, in file order.
+    """
+    return load_with_places(path, environ=environ, secrets_dir=secrets_dir).settings
+
+
+def load_with_places(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Path | None = None) -> Loaded:
+    """As ``load``, for whoever has more to say of what is written there.
 
     Raises:
         errors.ConfigError: all that is wrong, in file order.
@@ -45,7 +67,7 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Pa
     found = {*document.faults, *secrets.faults, *_unknown_variables(environment), *map(places.fault, problems)}
     if settings is None or found:
         raise errors.ConfigError(places.in_order(found))
-    return settings
+    return Loaded(settings=settings, places=places)
 
 
 def _validate(sources: tuple[Any, ...], places: Places, now: schema.Reading) -> tuple[Settings | None, list[Problem]]:

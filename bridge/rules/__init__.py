@@ -22,6 +22,7 @@ start (``Delivery.dead``), and the rule's other actions go out.
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
     failing.py       what is told of something that raised
     explanation.py   what ``mailwire explain`` says, as values
+    golden.py        what a rule makes of a mail beside what its tests expect (expectation.py: as they are written)
 """
 
 from __future__ import annotations

@@ -51,10 +51,21 @@ def _rule(mail: Mail, verdict: rules.Verdict) -> dict[str, Any]:
         "name": verdict.rule,
         "matched": verdict.matched,
         "stopped": verdict.stopped,
-        "conditions": [dataclasses.asdict(line) for line in lines(verdict)],
+        "conditions": [dataclasses.asdict(line) for line in reason_first(verdict)],
         "values": {name: plain(value) for name, value in verdict.values.items()},
-        "deliveries": [_delivery(mail, delivery, encoding) for delivery, encoding in in_order(verdict)],
+        "deliveries": deliveries(mail, verdict),
     }
+
+
+def deliveries(mail: Mail, verdict: rules.Verdict) -> list[dict[str, Any]]:
+    """What is sent, as ``--json`` shows it."""
+    return [_delivery(mail, delivery, encoding) for delivery, encoding in in_order(verdict)]
+
+
+def reason_first(verdict: rules.Verdict) -> list[rules.Checked]:
+    """The conditions; of a rule that does not match the reason comes first."""
+    found = None if verdict.matched else reason(verdict)
+    return ([found] if found else []) + [line for line in lines(verdict) if line is not found]
 
 
 def lines(verdict: rules.Verdict) -> tuple[rules.Checked, ...]:

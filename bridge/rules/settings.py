@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import pydantic
 
 from bridge import plugins, rules, schema
-from bridge.rules import flags, nested
+from bridge.rules import expectation, flags, nested
 from bridge.rules.sources import Extract, ValueName
 
 RETRY_FOR_S = 86_400.0
@@ -183,7 +183,7 @@ def _actions(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
 class Rule(schema.Model):
     """What happens when a mail like this arrives."""
 
-    planned: ClassVar[frozenset[str]] = frozenset(("throttle", "risk", "tests"))
+    planned: ClassVar[frozenset[str]] = frozenset(("throttle", "risk"))
     _single: bool = False  # `then` is written as a map, not as a list of them
 
     name: str = pydantic.Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -198,6 +198,7 @@ class Rule(schema.Model):
     failed: Aftermath = pydantic.Field(Aftermath(), description="When a delivery is dead or expired.")
     stop: pydantic.StrictBool = pydantic.Field(default=False, description="No later rule looks at this mail.")
     enabled: pydantic.StrictBool = True
+    tests: tuple[expectation.GoldenTest, ...] = pydantic.Field((), description="Run by `mailwire check --tests`.")
 
     @pydantic.model_validator(mode="wrap")
     @classmethod

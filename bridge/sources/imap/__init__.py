@@ -19,6 +19,7 @@ From the bottom up:
     watcher.py    one folder's life, with reconnecting
     changes.py    seen, flag, copy, move, delete
     handover.py   batches on their way to their commit
+    lookback.py   mails that are there already, read-only: for trying rules
     runs.py       which of those go in one command
     commands.py   the connection for them
     faults.py     where a bug of ours is, without the mail that it tripped over

@@ -1,0 +1,86 @@
+"""The rules' own tests, for ``mailwire check --tests``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import click
+
+from bridge import config, errors, rules
+from bridge.cli import _mails
+from bridge.mail import Mail
+from bridge.rules import engine, expectation, golden
+from bridge.rules import settings as rules_
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """One test that was run, and what was not as expected."""
+
+    rule: str
+    faults: Sequence[errors.Fault]
+
+
+def run(loaded: config.Loaded) -> Iterator[Outcome]:
+    """Every test of every rule, in file order."""
+    whole = _mails.compiled(loaded.settings)
+    for n, rule in enumerate(loaded.settings.rules):
+        alone = _mails.compiled(loaded.settings, rule) if rule.tests else whole
+        for k, test in enumerate(rule.tests):
+            faults = [
+                loaded.fault(("rules", n, "tests", k, *place), message)
+                for place, message in _Run(loaded.settings, rule, test, whole, alone).differences()
+            ]
+            yield Outcome(rule=rule.name, faults=faults)
+
+
+class _Run:
+    """One test. The rule is looked at where it stands, behind the others: one of these may stop."""
+
+    def __init__(
+        self,
+        settings: config.Settings,
+        rule: rules_.Rule,
+        test: expectation.GoldenTest,
+        whole: engine.RuleSet,
+        alone: engine.RuleSet,
+    ) -> None:
+        self._settings = settings
+        self._rule = rule
+        self._test = test
+        self._whole = whole
+        self._alone = alone
+
+    def differences(self) -> list[golden.Difference]:
+        key, test = "mailbox", self._test
+        try:
+            mailbox = test.mailbox or next(iter(self._rule.mailboxes or ()), None)
+            place = _mails.place(self._settings, mailbox, folder=test.folder)
+            key = "at"
+            at = _mails.moment(test.at, self._settings.timezone) if test.at else None
+            key = "mail"
+            mails = [
+                _mails.read(path, dataclasses.replace(place, uid=uid), flags=[*test.flags])
+                for uid, path in enumerate(test.mail, 1)
+            ]
+        except click.BadParameter as error:
+            return [((key,), error.message)]
+        except errors.MailError as error:
+            return [((key,), str(error))]
+        for mail in mails:
+            verdict = self._verdict(mail, at)
+        return golden.differences(test.expect, mails[-1], verdict)
+
+    def _verdict(self, mail: Mail, at: float | None) -> rules.Verdict:
+        now = at if at is not None else mail.received.timestamp()
+        moment = rules.Moment(now=now, zone=self._settings.timezone, bridge=self._settings.name)
+        found = self._whole.evaluate(mail, moment)
+        if mine := next((verdict for verdict in found if verdict.rule == self._rule.name), None):
+            return mine
+        (verdict,) = self._alone.evaluate(mail, moment, explain=True)
+        stopper = next((one.rule for one in found if one.stopped), "")
+        if not verdict.matched:
+            return verdict
+        line = rules.Checked(path="stop", held=False, wanted="no earlier rule stops", saw=f"{stopper} stopped")
+        return rules.Verdict(rule=verdict.rule, matched=False, conditions=(line,))

@@ -38,7 +38,7 @@ class Expectation(nested.Parsed):
         if wrong := list(_wrong(wanted)):
             raise nested.error((place if not self.short else place[1:], message) for place, message in wrong)
         self.wanted: dict[str, Any] = dict(wanted)
-        self.matched: bool = wanted.get("matched", "because" not in wanted)
+        self.matched = bool(wanted.get("matched", "because" not in wanted))
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

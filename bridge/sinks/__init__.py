@@ -58,6 +58,7 @@ class Context:
     name: str  # the sink's name in the configuration
     bridge: str  # this bridge's name
     base_topic: str = "mailwire"
+    guest: bool = False  # beside a bridge that may be running: it must not be taken for that, nor put it off
 
 
 class Sink(Protocol):

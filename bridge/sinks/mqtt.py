@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import secrets
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -215,17 +216,23 @@ def _broker(settings: Settings, context: sinks.Context) -> _mqtt_broker.Broker:
             depth=DEPTH,
         ),
         hello=_paho.Hello(
-            client_id=settings.client_id or f"mailwire-{context.bridge}-{context.name}",
+            client_id=_client_id(settings, context),
             version=_paho.V311 if settings.version == "3.1.1" else _paho.V5,
             user=settings.login,
             password=settings.password.get_secret_value() if settings.password else None,
             keepalive_s=round(settings.keepalive),
-            will=(state_topic, b"offline"),
+            will=None if context.guest else (state_topic, b"offline"),
         ),
         may_fall_back=settings.version == "auto",
         wait_s=lambda failures: backoff.wait_s(failures, least_s=settings.retry_min, most_s=settings.retry_max),
         refused_s=settings.retry_refused,
     )
+
+
+def _client_id(settings: Settings, context: sinks.Context) -> str:
+    """A broker puts off who comes with the same id (MQTT 5, section 3.1.4): a guest has one of its own."""
+    mine = settings.client_id or f"mailwire-{context.bridge}-{context.name}"
+    return f"{mine}-{secrets.token_hex(4)}" if context.guest else mine
 
 
 def _properties(delivery: Delivery, link: _paho.Link, expires_in_s: float | None) -> _mqtt_packet.Packed | None:

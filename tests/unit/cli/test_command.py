@@ -106,7 +106,6 @@ def test_a_file_that_is_not_there_is_a_fault(mailwire: Mailwire) -> None:
         (("check", "--nix"), "--nix"),
         (("check", "extra"), "extra"),
         (("check", "--connect"), "--connect: not yet supported"),
-        (("check", "--tests"), "--tests: not yet supported"),
         (("check", "-c"), "requires an argument"),
         ((), "Usage: mailwire"),
     ],

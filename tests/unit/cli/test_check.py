@@ -61,7 +61,7 @@ def test_a_test_that_fails_is_told_with_its_line(folder: Path) -> None:
     result = check(folder, CONFIG.replace("Hall }", "Kitchen }"), "--tests")
     assert result.exit_code == 1
     assert result.stderr == (
-        f'{folder}/m.yaml:17:58: rules.1.tests.0.expect.values.place: expected "Kitchen", got "Hall"\n'
+        f'{folder}/m.yaml:17:62: rules.1.tests.0.expect.values.place: expected "Kitchen", got "Hall"\n'
     )
     assert result.stdout.splitlines()[-1] == "2 tests: 1 failed"
 

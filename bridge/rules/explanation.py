@@ -11,7 +11,7 @@ from typing import Any
 from bridge import plugins, rules
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import action, filters, view
+from bridge.rules import action, filters, ledger, view
 
 AUTH = "none"  # how far From is proven: without a trusted server and a verified signature, nothing is
 
@@ -28,9 +28,16 @@ class Explanation:
         return {"mail": _mail(self.mail), "rules": [_rule(self.mail, verdict) for verdict in self.verdicts]}
 
 
-def explain(mail: Mail, rule_set: rules.Rules, moment: rules.Moment) -> Explanation:
-    """Looks at the mail as if it had just arrived. Pure: nothing is sent or kept."""
-    return Explanation(mail=mail, verdicts=tuple(rule_set.evaluate(mail, moment, explain=True)))
+def explain(
+    mail: Mail, rule_set: rules.Rules, moment: rules.Moment, counted: ledger.Ledger | None = None
+) -> Explanation:
+    """Looks at the mail as if it had just arrived. Pure: nothing is sent or kept. ``counted`` knows the mails that came
+    before it.
+    """
+    counted = counted or ledger.Ledger(note=ledger.EXPLAINING)
+    return Explanation(
+        mail=mail, verdicts=tuple(counted.settle(rule_set.evaluate(mail, moment, explain=True), explain=True))
+    )
 
 
 def _mail(mail: Mail) -> dict[str, Any]:

@@ -6,17 +6,18 @@ needs to know the rest of the configuration (sinks, mailboxes, names of values) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
 
 from bridge import plugins, rules, schema
-from bridge.rules import flags, nested
+from bridge.rules import counting, flags, nested
 from bridge.rules.sources import Extract, ValueName
 
 RETRY_FOR_S = 86_400.0
 GROUPS = ("any", "all", "not")
+_ONLY_AT_THE_TOP = "stands at the top of when only: it counts the mails for which all the other keys hold"
 _PLANNED_EVENTS = frozenset(("flagged", "unflagged", "seen", "gone", "count"))
 
 
@@ -36,7 +37,6 @@ class Conditions(schema.Model):
             "auth",
             "totp",
             "hmac",
-            "repeated",
         )
     )
     _written: tuple[str, ...] = ()  # the keys, in the order of the file
@@ -175,6 +175,16 @@ def _event(value: Any) -> Any:
     return value
 
 
+def _written_at(key: str, when: Conditions, at: nested.Place = ()) -> Iterator[nested.Place]:
+    """Every place at which a condition is written."""
+    for name, setting in when.items():
+        if name == key:
+            yield (*at, name)
+        for rest, inner in enumerate(setting) if isinstance(setting, tuple) else [(None, setting)]:
+            if isinstance(inner, Conditions):
+                yield from _written_at(key, inner, (*at, name) if rest is None else (*at, name, rest))
+
+
 def _actions(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
     """A single map is a list of one."""
     return (Action.model_validate(value),) if isinstance(value, Mapping) else handler(value)
@@ -183,7 +193,7 @@ def _actions(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
 class Rule(schema.Model):
     """What happens when a mail like this arrives."""
 
-    planned: ClassVar[frozenset[str]] = frozenset(("throttle", "risk", "tests"))
+    planned: ClassVar[frozenset[str]] = frozenset(("risk", "tests"))
     _single: bool = False  # `then` is written as a map, not as a list of them
 
     name: str = pydantic.Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -198,6 +208,15 @@ class Rule(schema.Model):
     failed: Aftermath = pydantic.Field(Aftermath(), description="When a delivery is dead or expired.")
     stop: pydantic.StrictBool = pydantic.Field(default=False, description="No later rule looks at this mail.")
     enabled: pydantic.StrictBool = True
+    throttle: counting.AnyThrottle | None = pydantic.Field(None, description="Drops what fires too often: 5/1m.")
+
+    @pydantic.field_validator("when", mode="after")
+    @classmethod
+    def _repeated_at_the_top(cls, when: Conditions) -> Conditions:
+        """It counts the mails for which all the other keys hold: in a group there is nothing that it could count."""
+        if wrong := [(at, _ONLY_AT_THE_TOP) for at in _written_at("repeated", when) if len(at) > 1]:
+            raise nested.error(wrong)
+        return when
 
     @pydantic.model_validator(mode="wrap")
     @classmethod

@@ -35,6 +35,8 @@ def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collecti
     yield from _captures(rule.when, ("when",))
     known = Known(matching.compile_when(rule.when).names | frozenset(rule.extract))
     yield from _expressions(rule.when, ("when",), known)
+    if rule.throttle is not None:
+        yield from verify_action.strings(rule.throttle.per, ("throttle", "per"), known.before_sending)
     for index, one in enumerate(rule.then):
         for place, message in verify_action.faults(one, sinks, known):
             yield (*rule.place(index), *place), message
@@ -133,6 +135,8 @@ def _conditions(when: Any, at: Place) -> Iterator[tuple[Place, rules.Condition]]
 
 def _expressions(when: Any, at: Place, known: Known) -> Iterator[Fault]:
     for place, condition in _conditions(when, at):
+        if isinstance(condition, rules.CountedCondition):
+            yield from verify_action.strings(condition.per, (*place, "per"), known.before_sending)
         if isinstance(condition, rules.LateCondition):
             wrong = [*known.unknown(condition.mentions), *template.unknown_uses("{{" + condition.wanted + "}}")]
             yield from ((place, message) for message in wrong)

@@ -19,17 +19,19 @@ class Recorder:
     def __init__(self, *failures: Exception, known: Sequence[bool] = ()) -> None:
         self.failures = list(failures)
         self.known = list(known)
+        self.fates: outbox.Fates = {}
         self.recorded: list[tuple[int, list[outbox.Entry]]] = []
         self.enough = asyncio.Event()
 
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]:
         return self.known
 
-    async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> None:
+    async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> outbox.Fates:
         if self.failures:
             raise self.failures.pop(0)
         self.recorded.append((position.uid, list(entries)))
         self.enough.set()
+        return self.fates
 
 
 class Everything:

@@ -21,7 +21,8 @@ from tests.unit.outbox.conftest import Bench
 
 
 def entry(uid: int, *, fingerprint: str = "f", **fields: object) -> outbox.Entry:
-    given = {"place": testing.place(uid), "fingerprint": fingerprint, "deliveries": [testing.delivery(uid)]}
+    fired = outbox.Firing(rule="rule", deliveries=[testing.delivery(uid)])
+    given = {"place": testing.place(uid), "fingerprint": fingerprint, "firings": [fired]}
     return outbox.Entry(**{**given, **fields})  # type: ignore[arg-type]
 
 
@@ -47,7 +48,8 @@ async def test_recording_a_mail_twice_adds_nothing(bench: Bench) -> None:
 
 
 async def test_an_entry_that_cannot_be_recorded_does_not_take_its_neighbours_with_it(bench: Bench) -> None:
-    bad = outbox.Entry(place=testing.place(2), deliveries=[testing.delivery(2, options={"topic": object()})])
+    unsound = testing.delivery(2, options={"topic": object()})
+    bad = outbox.Entry(place=testing.place(2), firings=[outbox.Firing(rule="rule", deliveries=[unsound])])
     await asyncio.gather(
         bench.store.record(bench.cursor(1), [entry(1)]),
         bench.store.record(bench.cursor(3), [bad, entry(3)]),

@@ -13,6 +13,9 @@ from bridge.rules import settings
 from tests.unit.rules import making
 
 
+REPEATED = {"min": 3, "within": "10m"}
+
+
 @pytest.mark.parametrize(
     ("written", "place", "kind"),
     [
@@ -37,7 +40,22 @@ from tests.unit.rules import making
         ({"when": []}, ("when",), "model_type"),
         ({"event": "gone"}, ("event",), "value_error"),
         ({"event": "nwe"}, ("event",), "literal_error"),
-        ({"throttle": "5/1m"}, ("throttle",), "extra_forbidden"),
+        ({"throttle": "5 a minute"}, ("throttle",), "value_error"),
+        ({"throttle": "0/1m"}, ("throttle",), "value_error"),
+        ({"throttle": "5/1 furlong"}, ("throttle",), "value_error"),
+        ({"throttle": {"max": 0, "within": "1m"}}, ("throttle", "max"), "greater_than_equal"),
+        ({"throttle": {"max": 1_001, "within": "1m"}}, ("throttle", "max"), "less_than_equal"),
+        ({"throttle": {"max": 5, "within": "0s"}}, ("throttle", "within"), "value_error"),
+        ({"throttle": {"max": 5, "within": "1m", "per": "{{ x"}}, ("throttle", "per"), "value_error"),
+        ({"throttle": {"max": 5, "within": "1m", "pre": "x"}}, ("throttle", "pre"), "extra_forbidden"),
+        ({"when": {"repeated": "3/10m"}}, ("when", "repeated"), "value_error"),
+        ({"when": {"repeated": {"min": 1, "within": "10m"}}}, ("when", "repeated", "min"), "rule"),
+        ({"when": {"repeated": {"min": 3, "wihtin": "10m"}}}, ("when", "repeated", "wihtin"), "rule"),
+        ({"when": {"repeated": {"min": 3, "within": "10m", "per": ""}}}, ("when", "repeated", "per"), "rule"),
+        ({"when": {"repeated": {"min": 3}}}, ("when", "repeated", "within"), "rule"),
+        ({"when": {"any": [{"repeated": REPEATED}]}}, ("when", "any", 0, "repeated"), "rule"),
+        ({"when": {"all": [{"to": "a@b"}, {"repeated": REPEATED}]}}, ("when", "all", 1, "repeated"), "rule"),
+        ({"when": {"not": {"not": {"repeated": REPEATED}}}}, ("when", "not", "not", "repeated"), "rule"),
         ({"risk": "unlock"}, ("risk",), "extra_forbidden"),
         ({"stop": "yes"}, ("stop",), "bool_type"),
         ({"mailboxes": []}, ("mailboxes",), "value_error"),
@@ -96,8 +114,8 @@ def test_conditions_keep_the_order_of_the_file() -> None:
 
 def test_a_key_that_is_not_built_is_known_as_planned() -> None:
     interface = {"attachment", "forwarded", "calendar", "data", "hours", "days", "max_age", "since", "auth", "totp"}
-    assert interface | {"hmac", "repeated"} == settings.When.planned - set(settings.When.model_fields)
-    assert {"throttle", "risk", "tests"} == settings.Rule.planned
+    assert interface | {"hmac"} == settings.When.planned - set(settings.When.model_fields)
+    assert {"risk", "tests"} == settings.Rule.planned
 
 
 def test_the_schema_takes_what_the_models_take() -> None:
@@ -111,10 +129,12 @@ def test_the_schema_takes_what_the_models_take() -> None:
             "body": ["a", "/b/"],
             "any": [{"size": ">1MB", "automatic": "any"}, {"not": {"flags": ["!seen"], "folder": "INBOX"}}],
             "if": "{{ temp > 3 }}",
+            "repeated": {**REPEATED, "per": "{{ mail.from }}"},
         },
         "extract": {"temp": [{"header.X": "/x/"}, {"body": "/x/", "type": "float", "default": 3}]},
         "then": [{"sink": "b", "topic": "x", "as": "cbor", "expires": "5m", "reset": {"after": "3s", "payload": 1}}],
         "after": {"seen": True, "move": "Done"},
+        "throttle": {"max": 5, "within": "1m", "per": "{{ mail.from }}"},
     }
     jsonschema.Draft202012Validator(schema).validate(rule)
     making.rule(**rule)

@@ -145,6 +145,7 @@ def _value(value: Any) -> str:
 def _delivery(mail: Mail, one: delivery.Delivery, encoding: str) -> Tree:
     facts = explanation.facts(mail, one)
     later = f", {facts['reset_after_s']} s after it was acknowledged" if "reset_after_s" in facts else ""
+    later = f", at {facts['reset_at']}" if "reset_at" in facts else later
     title = Text.assemble(
         ("↺ " if one.part == "reset" else "→ ", "green"), (one.sink, "bold"), f" {_line(one.target)}", (later, "dim"),
         *([(" expired", "red")] if "expired" in facts else []),

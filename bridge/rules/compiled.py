@@ -9,7 +9,7 @@ from typing import Any
 from bridge import plugins, rules, sinks
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import action, failing, filters, ledger, matching, sections, settings, sources, view
+from bridge.rules import action, aftermath, failing, filters, ledger, matching, sections, settings, sources, view
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
@@ -83,7 +83,8 @@ class CompiledRule:
         self.mailboxes = None if written.mailboxes is None else frozenset(written.mailboxes)
         self.enabled = written.enabled
         self.stop = written.stop
-        self._changes = written.after.changes, written.failed.changes
+        self._after = aftermath.Changes("after", written.after.changes)
+        self._failed = aftermath.Changes("failed", written.failed.changes)
         self._when = matching.compile_when(written.when)
         self._first, self._late = matching.split(self._when)
         self._repeated = matching.counted(self._when)
@@ -103,7 +104,7 @@ class CompiledRule:
         """Whether a template has the readable text in it."""
         mentions = self._when.mentions.union(*(one.names for one in self._actions))
         counted = self._throttle.names if self._throttle is not None else frozenset[str]()
-        return bool((mentions | counted) & _TEXT_NAMES)
+        return bool((mentions | counted | self._after.names | self._failed.names) & _TEXT_NAMES)
 
     def sections(self, mail: Mail) -> Sections:
         """What of this mail has to be in hand before the rule looks at it. Asked only where ``needs_more``."""
@@ -187,10 +188,11 @@ class CompiledRule:
         claims += self._throttles(look, known, [part.delivery for part in sent])
         for claim in claims:
             look.add(ledger.unsettled(claim))
-        missing = [part for part in made if isinstance(part, action.Missing)]
-        for part in missing:
-            look.note(part.path, "is sent", held=False, saw=clip(part.reason, 200))
-        after, failed = self._changes
+        (after, unmade), (failed, unmade_too) = self._after.render(known), self._failed.render(known)
+        missing = [(part.path, part.reason) for part in made if isinstance(part, action.Missing)]
+        missing += [*unmade, *unmade_too]
+        for path, reason in missing:
+            look.note(path, "is sent" if path.startswith("then") else "is done", held=False, saw=clip(reason, 200))
         return rules.Verdict(
             rule=self.name,
             matched=True,
@@ -201,7 +203,7 @@ class CompiledRule:
             after=after,
             failed=failed,
             claims=claims,
-            error="; ".join(f"{part.path}: {part.reason}" for part in missing),
+            error="; ".join(f"{path}: {reason}" for path, reason in missing),
         )
 
     def _repeats(self, look: matching.Look, known: Mapping[str, Any]) -> tuple[rules.Claim, ...]:

@@ -5,6 +5,7 @@ terminal's tree is made from too.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,9 +114,14 @@ def facts(mail: Mail, one: Delivery) -> dict[str, Any]:
         "expires_s": _seconds(None if one.expires is None else one.expires - arrived - (delay_s or 0.0)),
         "expired": True if one.expires is not None and one.expires <= one.created else None,
         "reset_after_s": _seconds(one.reset_after),
+        "reset_at": None if one.reset_at is None else _iso(one.reset_at),
         "dead": one.dead or None,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _iso(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat()
 
 
 def _seconds(value: float | None) -> int | float | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import pydantic
 
 from bridge import plugins, rules, schema
-from bridge.rules import counting, flags, nested
+from bridge.rules import aftermath, counting, flags, nested, template, timing
 from bridge.rules.sources import Extract, ValueName
 
 RETRY_FOR_S = 86_400.0
@@ -57,12 +57,6 @@ class Conditions(schema.Model):
         )
 
 
-def _no_template(value: Any) -> Any:
-    if isinstance(value, str) and ("{{" in value or "{%" in value):
-        raise ValueError("a template here is not yet supported")
-    return value
-
-
 def _when() -> type[Conditions]:
     """``When`` with a key for every condition that there is. A key that is left out is None; written, it cannot be."""
     fields: dict[str, Any] = {}
@@ -79,17 +73,16 @@ def _when() -> type[Conditions]:
 
 
 When = _when()
-_Duration = Annotated[schema.Duration, pydantic.BeforeValidator(_no_template)]
 _Name = Annotated[str, pydantic.Field(min_length=1)]
 _Names = Annotated[tuple[_Name, ...], nested.NOT_EMPTY, nested.LISTED]
-_Folder = Annotated[_Name, pydantic.BeforeValidator(_no_template)]
-_Flag = Annotated[str, pydantic.AfterValidator(flags.checked), pydantic.BeforeValidator(_no_template)]
+_Folder = Annotated[_Name, pydantic.AfterValidator(aftermath.checked_folder)]
+_Flag = Annotated[str, pydantic.AfterValidator(aftermath.checked_flag)]
 
 
 class Reset(schema.Model):
     """What is sent to the same target some time after the delivery was acknowledged."""
 
-    after: _Duration = pydantic.Field(description="Counts from the acknowledgement of what it resets.")
+    after: timing.Setting = pydantic.Field(description="Counts from the acknowledgement of what it resets.")
     payload: Any = pydantic.Field(description="A value whose strings are templates.")
 
 
@@ -115,8 +108,8 @@ class Action(schema.Model):
     too_big: Literal["truncate", "drop", "fail"] = pydantic.Field(
         "fail", description="What becomes of a payload above max_bytes."
     )
-    delay: _Duration | None = pydantic.Field(None, description="Counts from the match.")
-    expires: _Duration | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
+    delay: timing.Setting | None = pydantic.Field(None, description="Counts from the match.")
+    expires: timing.Setting | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
     reset: Reset | None = None
     retry_for: schema.Duration = pydantic.Field(RETRY_FOR_S, description="Default: 1d. After that a delivery is dead.")
 
@@ -159,14 +152,18 @@ class Aftermath(schema.Model):
 
     @property
     def changes(self) -> tuple[rules.Change, ...]:
-        """Flags first, then copies, then the move or the delete."""
+        """Flags first, then copies, then the move or the delete; templates as they are written."""
         return (
             *([rules.Change(op="seen")] if self.seen else []),
-            *(rules.Change(op="flag", argument=flags.wire(name)) for name in self.flag),
+            *(rules.Change(op="flag", argument=_flag(name)) for name in self.flag),
             *(rules.Change(op="copy", argument=folder) for folder in self.copy_),
             *([rules.Change(op="move", argument=self.move)] if self.move is not None else []),
             *([rules.Change(op="delete")] if self.delete else []),
         )
+
+
+def _flag(name: str) -> str:
+    return name if template.is_template(name) else flags.wire(name)
 
 
 def _event(value: Any) -> Any:

@@ -62,9 +62,12 @@ def faults(one: settings.Action, kinds: Mapping[str, str] | None, known: Known) 
         and (message := _keys(one.as_ or (plugin.defaults.get("as") if plugin else None)))
     ):
         yield ("keys",), message
+    yield from strings(one.delay, ("delay",), known)
+    yield from strings(one.expires, ("expires",), known)
     if one.has_payload:
         yield from _payload(one.payload, ("payload",), known)
     if one.reset is not None:
+        yield from strings(one.reset.after, ("reset", "after"), known)
         yield from _payload(one.reset.payload, ("reset", "payload"), known)
 
 

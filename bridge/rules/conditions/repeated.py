@@ -31,7 +31,9 @@ class Setting(nested.Parsed):
         if not isinstance(written, Mapping):
             raise ValueError("write it like { min: 3, within: 10m }")  # noqa: TRY004 — pydantic wants ValueError
         known = schema.known_keys(Keys)
-        wrong = [((key,), nested.unknown(key, known - set(written))) for key in written if key not in known]
+        wrong: list[tuple[nested.Place, str]] = [
+            ((key,), nested.unknown(key, known - set(written))) for key in written if key not in known
+        ]
         meant = " ".join(message for _, message in wrong)
         try:
             self.keys = Keys.model_validate({key: written[key] for key in written if key in known})

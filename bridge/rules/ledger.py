@@ -69,7 +69,7 @@ def not_counted(wanted: str) -> Checked:
 def after_stop(verdict: Verdict, stopped: str) -> Verdict:
     """A rule that was not looked at because an earlier one stopped: its conditions are shown all the same."""
     first = Checked(path="stop", held=False, wanted="no earlier rule stops", saw=f"{stopped} stopped")
-    return Verdict(rule=verdict.rule, matched=False, conditions=(first, *verdict.conditions))
+    return Verdict(rule=verdict.rule, matched=False, conditions=(first, *_lines(verdict, {})))
 
 
 def _explained(

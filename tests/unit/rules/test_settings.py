@@ -142,7 +142,7 @@ def test_the_schema_takes_what_the_models_take() -> None:
             {"sink": "b", "topic": "x", "as": "cbor", "expires": "5m", "reset": {"after": "3s", "payload": 1}},
             {"sink": "b", "delay": "{{ x }}", "expires": "{{ x }}", "reset": {"after": "{{ x }}", "payload": 1}},
         ],
-        "after": {"seen": True, "flag": "$x-{{ temp }}", "move": "Done/{{ temp }}"},
+        "after": {"seen": True, "flag": ["$x-{{ temp }}"], "move": "Done/{{ temp }}"},
         "throttle": {"max": 5, "within": "1m", "per": "{{ mail.from }}"},
     }
     jsonschema.Draft202012Validator(schema).validate(rule)

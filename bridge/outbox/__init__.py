@@ -19,10 +19,10 @@ other lanes go on. (What a pipelined sink had taken before it refused the first,
 taken back.) A delayed delivery takes its place in its lane when it is due, and blocks nobody before.
 
 **Resets.** A reset is recorded ``held`` beside its main. The acknowledgement of the main makes it pending, due
-``reset_after`` later, and drops the earlier resets of the same rule, sink and target that are still waiting (a firing
-restarts them). It never expires. A main that ends without having been sent takes its reset with it, and leaves an
-earlier one alone; one that ends after a try whose answer was lost may have arrived, so its reset follows. A dead main
-that is retried by hand gets its reset back.
+``reset_after`` later (or at ``reset_at``, and at once if that has passed), and drops the earlier resets of the same
+rule, sink and target that are still waiting (a firing restarts them). It never expires. A main that ends without
+having been sent takes its reset with it, and leaves an earlier one alone; one that ends after a try whose answer was
+lost may have arrived, so its reset follows. A dead main that is retried by hand gets its reset back.
 
 **Mail changes** are deliveries to the sink ``@<mailbox>``: one row a change, ``held`` until all of the mail's
 deliveries (resets apart) have ended. Then each rule's ``after`` counts if all its deliveries were acknowledged, its

@@ -187,17 +187,21 @@ async def test_a_reset_goes_out_after_the_acknowledgement_and_its_time(bench: Be
 @pytest.mark.parametrize("ahead_s", [600, -600])
 async def test_a_reset_at_a_time_of_its_own_goes_out_then_or_at_once(bench: Bench, ahead_s: float) -> None:
     sink = testing.FlakySink()
+    sink.release.clear()
     reset = dataclasses.replace(reset_of(1), reset_after=None, reset_at=bench.clock() + ahead_s)
     await bench.record(main(1), reset)
+    await bench.record(main(2, "other"))
     async with bench.dispatching(sink):
-        await bench.until_ended(1)
+        await until(lambda: len(sink.sent) == 2)  # reading has gone past the reset
+        sink.release.set()
+        await bench.until_ended(2)
         if ahead_s > 0:
             bench.clock.advance(ahead_s - 5)
             await asyncio.sleep(0.01)
-            assert len(sink.sent) == 1
+            assert len(sink.sent) == 2
             bench.clock.advance(6)
-        await bench.until_ended(2)
-    assert [one.payload for one in sink.sent] == [b"x", b"0"]
+        await bench.until_ended(3)
+    assert [one.payload for one in sink.sent] == [b"x", b"x", b"0"]
 
 
 @pytest.mark.parametrize("by_moment", [False, True])

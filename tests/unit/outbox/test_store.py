@@ -157,6 +157,34 @@ def test_the_migrations_lead_to_the_schema_of_the_tables(tmp_path: Path) -> None
     assert _shape(fresh) == _shape(migrated)
 
 
+async def test_an_older_state_is_brought_up_to_date_with_what_it_holds(url: str, tmp_path: Path) -> None:
+    script = f"""
+from alembic import command
+from alembic.config import Config
+config = Config()
+config.set_main_option("script_location", {str(Path(tables.__file__).with_name("migrations"))!r})
+config.attributes["url"] = {url!r}
+command.upgrade(config, "0001")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.execute("INSERT INTO folders VALUES (1, 'home', 'INBOX', 1, 7, 0.0)")
+        connection.execute(
+            "INSERT INTO deliveries VALUES (1, 'i', 1, 1, 7, 'home', 'INBOX', 'r', 'broker', 't', 'main', 'pending',"
+            " x'78', 'text/plain', '{}', 0.0, 0.0, NULL, NULL, NULL, NULL, 0, '', '', NULL)"
+        )
+    connection.close()
+    async with Store(url) as store:
+        cursor = await store.cursor("home", "INBOX")
+        page = await store.page("broker", after=0, limit=10, horizon=0)
+        await store.record(Bench.cursor(8), [entry(8)])
+    assert cursor is not None
+    assert cursor.uid == 7
+    assert [(one.delivery.id, one.delivery.payload, one.delivery.reset_at) for one in page.deliveries] == [
+        ("i", b"x", None)
+    ]
+
+
 def _shape(path: Path) -> dict[str, object]:
     engine = sa.create_engine(f"sqlite:///{path}")
     inspector = sa.inspect(engine)

@@ -273,6 +273,27 @@ async def test_a_summary_outlives_a_restart(url: str, clock: testing.Clock) -> N
         assert [one.count for one in telling.told if isinstance(one, events.Suppressed)] == [2] * expected
 
 
+async def test_a_stop_does_not_lose_a_summary_that_was_taken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, go_on = asyncio.Event(), asyncio.Event()
+    take = bench.store.take_reports
+
+    async def slowly() -> list[events.Suppressed]:
+        found = await take()
+        taken.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(bench.store, "take_reports", slowly)
+    await record(bench.store, *(entry(uid, throttle(bench.clock() - 100, 1)) for uid in (1, 2)))
+    telling = Telling(bench.store)
+    await taken.wait()
+    stopping = asyncio.create_task(telling.stop())
+    await quiet()
+    go_on.set()
+    await stopping
+    assert len(telling.told) == 1
+
+
 async def test_what_is_over_is_forgotten_but_not_what_has_to_be_told(bench: Bench) -> None:
     now = bench.clock()
     await record(bench.store, entry(1, repeated(now)), entry(2, throttle(now, per="b")))

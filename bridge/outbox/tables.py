@@ -111,7 +111,7 @@ tallies = sa.Table(
     sa.Column("suppressed", sa.Integer, nullable=False),
     sa.Column("since", sa.Double, nullable=True),
     sa.Column("report_at", sa.Double, nullable=True),
-    sa.Column("over", sa.Double, nullable=False),  # from then on it says nothing any more
+    sa.Column("forget_at", sa.Double, nullable=False),  # it says nothing from then on
     sa.Index(None, "report_at"),
-    sa.Index(None, "over"),
+    sa.Index(None, "forget_at"),
 )

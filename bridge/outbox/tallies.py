@@ -53,7 +53,7 @@ def _row(claim: Claim, tally: claims.Tally, now: float) -> dict[str, Any]:
         "suppressed": tally.suppressed,
         "since": tally.since,
         "report_at": tally.report_at,
-        "over": now + claim.within_s + _GRACE_S,
+        "forget_at": now + claim.within_s + _GRACE_S,
     }
 
 
@@ -114,7 +114,7 @@ def _write(connection: sa.Connection, book: Book, now: float) -> None:
 
 def purge(connection: sa.Connection, *, now: float) -> int:
     """Forgets what says nothing any more; what has to be told yet is kept."""
-    over = (tallies.c.over <= now) & tallies.c.report_at.is_(None)
+    over = (tallies.c.forget_at <= now) & tallies.c.report_at.is_(None)
     return connection.execute(sa.delete(tallies).where(over)).rowcount
 
 

@@ -18,8 +18,8 @@ def upgrade() -> None:
         sa.Column("suppressed", sa.Integer(), nullable=False),
         sa.Column("since", sa.Double(), nullable=True),
         sa.Column("report_at", sa.Double(), nullable=True),
-        sa.Column("over", sa.Double(), nullable=False),
+        sa.Column("forget_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_tallies"),
     )
     op.create_index("ix_tallies_report_at", "tallies", ["report_at"])
-    op.create_index("ix_tallies_over", "tallies", ["over"])
+    op.create_index("ix_tallies_forget_at", "tallies", ["forget_at"])

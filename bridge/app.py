@@ -22,6 +22,7 @@ from bridge.intake import Intake
 from bridge.outbox.changes import ChangeSink
 from bridge.outbox.dispatcher import Dispatcher
 from bridge.outbox.store import Store
+from bridge.outbox.summaries import Summaries
 from bridge.rules import engine
 from bridge.sources import imap
 
@@ -53,6 +54,7 @@ async def run(settings: config.Settings, *, stop: asyncio.Event, onlookers: Sequ
 class _Bridge:
     intakes: Mapping[str, Intake]
     dispatchers: Mapping[str, Dispatcher]
+    summaries: Summaries
 
     async def run(self, store: Store, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -64,10 +66,13 @@ class _Bridge:
                 group.create_task(_again_and_again(intake.run, name), name=f"mailbox {name}")
                 for name, intake in self.intakes.items()
             ]
-            keeping = group.create_task(_purge_for_ever(store), name="store: purge")
+            keeping = [
+                group.create_task(_purge_for_ever(store), name="store: purge"),
+                group.create_task(self.summaries.run(), name="store: summaries"),
+            ]
             await stop.wait()
             # Take no more; then let what is in flight be acknowledged and settled; then stop sending.
-            for task in (*watching, keeping):
+            for task in (*watching, *keeping):
                 task.cancel()
             await asyncio.gather(*(dispatcher.drain(_DRAIN_S) for dispatcher in self.dispatchers.values()))
             for task in sending:
@@ -98,7 +103,7 @@ async def _assemble(
             one_folder=len(mailbox.folders) == 1,
         )
     dispatchers = {name: Dispatcher(name, end, store, onlooker=onlooker) for name, end in ends.items()}
-    return _Bridge(intakes=intakes, dispatchers=dispatchers)
+    return _Bridge(intakes=intakes, dispatchers=dispatchers, summaries=Summaries(store, onlooker=onlooker))
 
 
 async def _open_sinks(settings: config.Settings, stack: contextlib.AsyncExitStack) -> dict[str, sinks.Sink]:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from bridge import config, rules, sources
 from bridge.mail import Mail
-from bridge.rules import engine, explanation, sections
+from bridge.rules import engine, explanation, ledger, sections
 from bridge.sources.imap import lookback
 
 
@@ -21,10 +21,12 @@ class Bench:
 
     rule_set: engine.RuleSet
     settings: config.Settings
+    counted: ledger.Ledger = dataclasses.field(default_factory=ledger.Ledger)
 
     def judge(self, mail: Mail) -> Sequence[rules.Verdict]:
-        zone, name = self.settings.timezone, self.settings.name
-        return self.rule_set.evaluate(mail, rules.Moment(now=mail.received.timestamp(), zone=zone, bridge=name))
+        """What comes of it, after the mails that were judged before."""
+        moment = rules.Moment(now=mail.received.timestamp(), zone=self.settings.timezone, bridge=self.settings.name)
+        return self.counted.settle(self.rule_set.evaluate(mail, moment))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,4 +90,6 @@ def _what(mail: Mail, verdict: rules.Verdict | None) -> str | None:
     if verdict is None:
         return None
     changes = [[(change.op, change.argument) for change in some] for some in (verdict.after, verdict.failed)]
-    return json.dumps([explanation.deliveries(mail, verdict), changes, verdict.stopped], sort_keys=True)
+    return json.dumps(
+        [explanation.deliveries(mail, verdict), changes, verdict.stopped, verdict.suppressed], sort_keys=True
+    )

@@ -51,6 +51,7 @@ class Delivery:
     expires: float | None = None  # dropped and reported after this moment
     retry_until: float | None = None  # dead after this moment
     reset_after: float | None = None  # part "reset" only: seconds after the acknowledgement of what it resets
+    reset_at: float | None = None  # part "reset" only: due then instead, or at once if that has passed
     follows: str | None = None  # part "reset" only: the id of what it resets
     dead: str = ""  # why it could not be made (it does not fit, a value is missing): it is recorded as dead
 

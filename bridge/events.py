@@ -17,7 +17,9 @@ from bridge.rules import Verdict
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class MailHandled:
-    """A mail, its verdicts and its deliveries are in the store."""
+    """A mail, its verdicts and its deliveries are in the store. A rule whose ``repeated`` was not met has no verdict
+    here; one that its throttle has suppressed has one without deliveries.
+    """
 
     mail: Mail
     verdicts: Sequence[Verdict]
@@ -45,5 +47,15 @@ class DeliveryEnded:
     took_s: float = 0.0  # from its commit (or the moment it was due) to the acknowledgement
 
 
-Event = MailHandled | MailLost | DeliveryEnded
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Suppressed:
+    """A rule's throttle has dropped so many firings, and lets the next one through again."""
+
+    rule: str
+    per: str  # what the throttle counts by, for people; "" where it counts all mails of its rule
+    count: int
+    since: float  # POSIX seconds: the first of them
+
+
+Event = MailHandled | MailLost | DeliveryEnded | Suppressed
 Onlooker = Callable[[Event], None]

@@ -34,7 +34,7 @@ async def fire(
     """Sends these deliveries of the mail and waits until each has ended, and then for the resets of those that were
     acknowledged; returns those that did not end within ``timeout_s`` of when they were due.
 
-    A ``delay`` is not waited for.
+    A ``delay`` is not waited for, and a throttle or ``repeated`` counts for nothing: this is one mail, by hand.
     """
     at_once = [dataclasses.replace(one, not_before=None) for one in deliveries]
     waiting = _Waiting(at_once, onlooker)
@@ -67,7 +67,8 @@ def _guest(settings: config.Settings, name: str) -> sinks.Sink:
 async def _record(store: Store, mail: Mail, deliveries: Sequence[Delivery]) -> None:
     place = mail.place
     cursor = sources.Cursor(mailbox=place.mailbox, folder=place.folder, uidvalidity=place.uidvalidity, uid=place.uid)
-    await store.record(cursor, [outbox.Entry(place=place, fingerprint=mail.fingerprint, deliveries=deliveries)])
+    firing = outbox.Firing(rule=deliveries[0].rule, deliveries=tuple(deliveries))
+    await store.record(cursor, [outbox.Entry(place=place, fingerprint=mail.fingerprint, firings=(firing,))])
 
 
 class _Waiting:

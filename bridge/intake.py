@@ -16,6 +16,7 @@ import structlog
 
 from bridge import backoff, errors, events, outbox, rules, sources
 from bridge.mail import Mail, Place
+from bridge.rules import ledger
 
 log = structlog.get_logger()
 _TURN_S = 0.01  # of evaluating, before the event loop gets its turn
@@ -26,7 +27,7 @@ class Recorder(Protocol):
 
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]: ...
 
-    async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> None: ...
+    async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> outbox.Fates: ...
 
 
 class Intake:
@@ -83,7 +84,10 @@ class Intake:
             if time.monotonic() - turn > _TURN_S:
                 await asyncio.sleep(0)
                 turn = time.monotonic()
-        await self._store.record(batch.cursor, entries)
+        fates = await self._store.record(batch.cursor, entries)
+        for n, (mail, verdicts) in enumerate(evaluated, len(batch.lost)):
+            if n in fates:
+                evaluated[n - len(batch.lost)] = mail, ledger.settled(verdicts, fates[n])
         self._tell(batch, evaluated)
 
     async def _known(self, batch: sources.Batch) -> list[bool]:
@@ -122,16 +126,18 @@ class Intake:
 
 
 def _entry(mail: Mail, verdicts: Sequence[rules.Verdict]) -> outbox.Entry:
-    matched = [verdict for verdict in verdicts if verdict.matched]
-    return outbox.Entry(
-        place=mail.place,
-        fingerprint=mail.fingerprint,
-        deliveries=tuple(delivery for verdict in matched for delivery in verdict.deliveries),
-        plans=tuple(
-            outbox.Plan(rule=verdict.rule, after=verdict.after, failed=verdict.failed)
-            for verdict in matched
-            if verdict.after or verdict.failed
-        ),
+    firings = tuple(_firing(verdict) for verdict in verdicts if verdict.matched)
+    return outbox.Entry(place=mail.place, fingerprint=mail.fingerprint, firings=firings)
+
+
+def _firing(verdict: rules.Verdict) -> outbox.Firing:
+    plan = outbox.Plan(rule=verdict.rule, after=verdict.after, failed=verdict.failed)
+    return outbox.Firing(
+        rule=verdict.rule,
+        deliveries=verdict.deliveries,
+        plan=plan if plan.after or plan.failed else None,
+        claims=verdict.claims,
+        stop=verdict.stopped,
     )
 
 
@@ -148,7 +154,9 @@ def _told(error: Exception) -> str:
 def _log_verdict(mail: Mail, verdict: rules.Verdict) -> None:
     place = mail.place
     where = {"mailbox": place.mailbox, "folder": place.folder, "uid": place.uid, "rule": verdict.rule}
-    if verdict.matched:
+    if verdict.suppressed:
+        log.debug("a rule's deliveries are suppressed", **where)
+    elif verdict.matched:
         log.info("a rule fired", **where, deliveries=len(verdict.deliveries))
     if verdict.error:
         what = "a rule fired without a part of it" if verdict.matched else "a rule failed on a mail"

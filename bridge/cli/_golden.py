@@ -10,7 +10,7 @@ import click
 from bridge import config, errors, rules
 from bridge.cli import _mails
 from bridge.mail import Mail
-from bridge.rules import engine, expectation, golden
+from bridge.rules import engine, expectation, golden, ledger
 from bridge.rules import settings as rules_
 
 
@@ -51,6 +51,8 @@ class _Run:
         self._test = test
         self._whole = whole
         self._alone = alone
+        self._counted = ledger.Ledger()
+        self._counted_alone = ledger.Ledger()
 
     def differences(self) -> list[golden.Difference]:
         key, test = "mailbox", self._test
@@ -75,12 +77,12 @@ class _Run:
     def _verdict(self, mail: Mail, at: float | None) -> rules.Verdict:
         now = at if at is not None else mail.received.timestamp()
         moment = rules.Moment(now=now, zone=self._settings.timezone, bridge=self._settings.name)
-        found = self._whole.evaluate(mail, moment)
+        found = self._counted.settle(self._whole.evaluate(mail, moment))
+        (alone,) = self._counted_alone.settle(self._alone.evaluate(mail, moment, explain=True), explain=True)
         if mine := next((verdict for verdict in found if verdict.rule == self._rule.name), None):
             return mine
-        (verdict,) = self._alone.evaluate(mail, moment, explain=True)
+        if not alone.matched:
+            return alone
         stopper = next((one.rule for one in found if one.stopped), "")
-        if not verdict.matched:
-            return verdict
         line = rules.Checked(path="stop", held=False, wanted="no earlier rule stops", saw=f"{stopper} stopped")
-        return rules.Verdict(rule=verdict.rule, matched=False, conditions=(line,))
+        return rules.Verdict(rule=alone.rule, matched=False, conditions=(line,))

@@ -16,7 +16,7 @@ from rich.tree import Tree
 from bridge import cli, config, delivery, errors, rules
 from bridge.cli import _mails
 from bridge.mail import Mail, Place
-from bridge.rules import explanation
+from bridge.rules import explanation, ledger
 
 PIPED_COLUMNS = 160
 HEX_OCTETS = 64  # of a payload, on the terminal; `--json` has all of it
@@ -36,15 +36,20 @@ def command(
     *, mails: tuple[IO[bytes], ...], config_path: Path, mailbox: str | None, at: str | None, event: str, as_json: bool
 ) -> None:
     """What each rule makes of these mails, and why: each condition with what it wanted and what it saw, the values,
-    and what would be sent, byte for byte. Sends nothing, asks nobody, touches no state.
+    and what would be sent, byte for byte. Sends nothing, asks nobody, touches no state. Several mails are looked at one
+    after the other, so that what counts them (repeated, throttle) can be tried.
     """
     _check_event(event)
     settings = config.load(config_path)
     where = _mails.place(settings, mailbox)
     when = _mails.moment(at, settings.timezone) if at else None
     rule_set = _mails.compiled(settings)
+    counted = ledger.Ledger(note=ledger.EXPLAINING)
     for uid, file in enumerate(mails, 1):
-        found = _explain(file, dataclasses.replace(where, uid=uid), rule_set, settings, when)
+        mail = _read(file, dataclasses.replace(where, uid=uid))
+        now = when if when is not None else mail.received.timestamp()
+        moment = rules.Moment(now=now, zone=settings.timezone, bridge=settings.name)
+        found = explanation.explain(mail, rule_set, moment, counted)
         if as_json:
             click.echo(json.dumps(found.as_json(), ensure_ascii=False))
         else:
@@ -61,16 +66,12 @@ def _check_event(event: str) -> None:
         raise click.BadParameter(f'no event is called "{event}"; there are: {", ".join(EVENTS)}', param_hint="--event")
 
 
-def _explain(
-    file: IO[bytes], place: Place, rule_set: rules.Rules, settings: config.Settings, at: float | None
-) -> explanation.Explanation:
+def _read(file: IO[bytes], place: Place) -> Mail:
     try:
         raw = file.read()
     except OSError as error:
         raise errors.MailError(f"{file.name}: {error.strerror or error}") from None
-    mail = Mail.from_bytes(raw, place=place)
-    now = at if at is not None else mail.received.timestamp()
-    return explanation.explain(mail, rule_set, rules.Moment(now=now, zone=settings.timezone, bridge=settings.name))
+    return Mail.from_bytes(raw, place=place)
 
 
 def _print_tree(name: str, found: explanation.Explanation) -> None:
@@ -124,6 +125,7 @@ def _value(value: Any) -> str:
 def _delivery(mail: Mail, one: delivery.Delivery, encoding: str) -> Tree:
     facts = explanation.facts(mail, one)
     later = f", {facts['reset_after_s']} s after it was acknowledged" if "reset_after_s" in facts else ""
+    later = f", at {facts['reset_at']}" if "reset_at" in facts else later
     mark = ("↺ " if one.part == "reset" else "→ ", "green")
     expired = [(" expired", "red")] if "expired" in facts else []
     title = Text.assemble(mark, (one.sink, "bold"), f" {_mails.line(one.target)}", (later, "dim"), *expired)

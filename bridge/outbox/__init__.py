@@ -19,16 +19,23 @@ other lanes go on. (What a pipelined sink had taken before it refused the first,
 taken back.) A delayed delivery takes its place in its lane when it is due, and blocks nobody before.
 
 **Resets.** A reset is recorded ``held`` beside its main. The acknowledgement of the main makes it pending, due
-``reset_after`` later, and drops the earlier resets of the same rule, sink and target that are still waiting (a firing
-restarts them). It never expires. A main that ends without having been sent takes its reset with it, and leaves an
-earlier one alone; one that ends after a try whose answer was lost may have arrived, so its reset follows. A dead main
-that is retried by hand gets its reset back.
+``reset_after`` later (or at ``reset_at``, and at once if that has passed), and drops the earlier resets of the same
+rule, sink and target that are still waiting (a firing restarts them). It never expires. A main that ends without
+having been sent takes its reset with it, and leaves an earlier one alone; one that ends after a try whose answer was
+lost may have arrived, so its reset follows. A dead main that is retried by hand gets its reset back.
 
 **Mail changes** are deliveries to the sink ``@<mailbox>``: one row a change, ``held`` until all of the mail's
 deliveries (resets apart) have ended. Then each rule's ``after`` counts if all its deliveries were acknowledged, its
 ``failed`` if one is dead or expired; flags go first, then copies, then the first rule's move or delete; the rest of
 its moves and deletes falls away. A mail leaves its folder only when its other changes are made: if one is dead, it
 stays. A mail without deliveries gets its changes at once.
+
+**What is used up.** A rule that matched may hang on claims yet: ``repeated`` (the third mail within ten minutes) and
+``throttle`` (five within a minute). ``record`` settles them in its transaction, for mails that it has not recorded
+before, in the order of their UIDs and of the rules, and returns what became of each rule. One that is unmet is as if
+it had not matched; one that is suppressed has matched, and its changes are made, but its deliveries are not recorded:
+a burst would fill the store with what nobody sends. They are counted, and when the throttle lets one through again,
+one summary says how many there were (``summaries.py``). What is counted outlives a restart.
 
 **Settle.** ``settle(outcomes)`` writes what became of deliveries, and all that follows from it, in one transaction.
 What was sent and not settled is sent again after a crash, with the same id.
@@ -45,10 +52,12 @@ from typing import Literal
 
 from bridge.delivery import Delivery
 from bridge.mail import Place
-from bridge.rules import Change
+from bridge.rules import Change, Claim
+from bridge.rules.claims import Fate
 
 State = Literal["held", "pending", "delivered", "dead", "expired", "dropped"]
 ENDED: frozenset[str] = frozenset({"delivered", "dead", "expired", "dropped"})
+SUMMARIES = "#suppressed"  # the name under which summaries hear of news; no sink is called that
 CHANGES = "@"  # `@home` is the sink that carries out the changes of the mails of the mailbox `home`
 
 
@@ -62,14 +71,34 @@ class Plan:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Firing:
+    """One rule that matched a mail, and all that comes of it if its claims hold."""
+
+    rule: str
+    deliveries: Sequence[Delivery] = ()
+    plan: Plan | None = None
+    claims: Sequence[Claim] = ()
+    stop: bool = False  # if it holds, the later rules count for nothing
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """One mail that was handled: what is recorded of it, in the transaction that moves the cursor past it."""
 
     place: Place
     fingerprint: str = ""  # "" for a mail that has nothing to recognise it by
-    deliveries: Sequence[Delivery] = ()
-    plans: Sequence[Plan] = ()  # in the order of the rules
+    firings: Sequence[Firing] = ()  # in the order of the rules
     dead: str = ""  # why the mail itself could not be handled
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """All that the mail causes if every claim holds."""
+        return [delivery for firing in self.firings for delivery in firing.deliveries]
+
+
+Fates = Mapping[int, Sequence[Fate]]
+"""What became of the firings of a batch: entry's index → a fate a firing. An entry that is not there claimed nothing,
+and all of it has fired."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

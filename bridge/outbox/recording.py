@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 
 from bridge import outbox
 from bridge.mail import Place
-from bridge.outbox import rows, settling
+from bridge.outbox import rows, settling, tallies
 from bridge.outbox.tables import attempts, deliveries, folders, mails
+from bridge.rules.claims import Fate
 from bridge.sources import Cursor
 
 
@@ -26,13 +28,22 @@ def cursor(connection: sa.Connection, mailbox: str, folder: str) -> Cursor | Non
     return Cursor(mailbox=mailbox, folder=folder, uidvalidity=row[0], uid=row[1], committed=row[2])
 
 
-def record(
-    connection: sa.Connection, position: Cursor, entries: Sequence[outbox.Entry], *, now: float
-) -> dict[str, outbox.News]:
-    """The cursor, a row a mail, and every delivery; returns what is new, for each sink that has something to do."""
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What has come of a batch."""
+
+    news: Mapping[str, outbox.News]  # sink → what is new to it
+    fates: outbox.Fates
+
+
+def record(connection: sa.Connection, position: Cursor, entries: Sequence[outbox.Entry], *, now: float) -> Recorded:
+    """The cursor, a row a mail, what is used up, and every delivery."""
     folder_id = _move_cursor(connection, position, now)
     if not entries:
-        return {}
+        return Recorded(news={}, fates={})
+    fates, news = tallies.settle(connection, folder_id, entries, now=now)
+    kept = [_kept(entry.firings, fates.get(n)) for n, entry in enumerate(entries)]
+    plans = [[settling.plan_json(firing.plan) for firing in firings if firing.plan] for firings in kept]
     mail_rows = [
         {
             "folder_id": folder_id,
@@ -40,16 +51,17 @@ def record(
             "uid": entry.place.uid,
             "fingerprint": entry.fingerprint,
             "handled": now,
-            "plans": [settling.plan_json(plan) for plan in entry.plans] or None,
+            "plans": planned or None,
             "dead": entry.dead or None,
         }
-        for entry in entries
+        for entry, planned in zip(entries, plans, strict=True)
     ]
     connection.execute(rows.insert(connection, mails).on_conflict_do_nothing(), mail_rows)
     new = [
         rows.from_delivery(delivery, place=entry.place, folder_id=folder_id)
-        for entry in entries
-        for delivery in entry.deliveries
+        for entry, firings in zip(entries, kept, strict=True)
+        for firing in firings
+        for delivery in firing.deliveries
     ]
     if new:
         connection.execute(rows.insert(connection, deliveries).on_conflict_do_nothing(), new)
@@ -60,8 +72,21 @@ def record(
             attempts.c.uid <= position.uid,
         )
     )
-    planned = [(folder_id, entry.place.uidvalidity, entry.place.uid) for entry in entries if entry.plans]
-    return rows.news(new + settling.finish_mails(connection, planned, now=now))
+    finished = [
+        (folder_id, entry.place.uidvalidity, entry.place.uid) for entry, p in zip(entries, plans, strict=True) if p
+    ]
+    return Recorded(news={**news, **rows.news(new + settling.finish_mails(connection, finished, now=now))}, fates=fates)
+
+
+def _kept(firings: Sequence[outbox.Firing], fates: Sequence[Fate] | None) -> Sequence[outbox.Firing]:
+    """What is recorded of the rules that matched a mail: one that is suppressed sends nothing, but changes the mail."""
+    if fates is None:
+        return firings
+    return [
+        firing if fate == "fired" else dataclasses.replace(firing, deliveries=())
+        for firing, fate in zip(firings, fates, strict=True)
+        if fate in ("fired", "suppressed")
+    ]
 
 
 def _move_cursor(connection: sa.Connection, position: Cursor, now: float) -> int:

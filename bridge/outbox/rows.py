@@ -20,7 +20,7 @@ CHANGE_RETRY_S = 86_400.0  # a mail change is given up after a day, like any del
 _COLUMNS = tuple(column for column in deliveries.c)
 _FIELDS = (
     "id", "sink", "target", "payload", "media_type", "options", "rule", "mailbox", "folder", "part", "created",
-    "expires", "retry_until", "reset_after", "follows",
+    "expires", "retry_until", "reset_after", "reset_at", "follows",
 )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def _arm_resets(connection: sa.Connection, delivered: Sequence[str], now: float)
         connection.execute(
             sa.update(deliveries)
             .where(deliveries.c.seq == reset.seq)
-            .values(state="pending", due=now + (reset.reset_after or 0.0))
+            .values(state="pending", due=_reset_due(reset, now))
         )
         earlier = (
             (deliveries.c.sink == reset.sink)
@@ -113,6 +113,11 @@ def _arm_resets(connection: sa.Connection, delivered: Sequence[str], now: float)
     return sinks, dropped
 
 
+def _reset_due(reset: Any, now: float) -> float:
+    """Never before now: what is due in the past is not looked for again."""
+    return float(now + (reset.reset_after or 0.0) if reset.reset_at is None else max(now, reset.reset_at))
+
+
 def _drop_resets(connection: sa.Connection, failed: Sequence[str], now: float) -> set[str]:
     dropped: set[str] = set()
     for reset in _resets(connection, failed):
@@ -121,7 +126,7 @@ def _drop_resets(connection: sa.Connection, failed: Sequence[str], now: float) -
 
 
 def _resets(connection: sa.Connection, mains: Sequence[str]) -> list[Any]:
-    columns = (deliveries.c.seq, deliveries.c.sink, deliveries.c.rule, deliveries.c.target, deliveries.c.reset_after)
+    columns = [deliveries.c[name] for name in ("seq", "sink", "rule", "target", "reset_after", "reset_at")]
     found: list[Any] = []
     for some in chunks(mains):
         query = sa.select(*columns).where(deliveries.c.follows.in_(some), deliveries.c.state == "held")

@@ -17,9 +17,9 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 import structlog
 
-from bridge import backoff, errors, outbox
+from bridge import backoff, errors, events, outbox
 from bridge.mail import Place
-from bridge.outbox import database, queue, recording, rows, settling
+from bridge.outbox import database, queue, recording, rows, settling, tallies
 from bridge.outbox.tables import attempts, meta
 from bridge.sources import Cursor
 
@@ -100,19 +100,22 @@ class Store:
         """Which of these mails (place and fingerprint) this mailbox has handled before: see ``recording.handled``."""
         return await self._do(lambda connection: recording.handled(connection, mails))
 
-    async def record(self, position: Cursor, entries: Sequence[outbox.Entry]) -> None:
-        """Commits the cursor, the mails and their deliveries, all or nothing."""
+    async def record(self, position: Cursor, entries: Sequence[outbox.Entry]) -> outbox.Fates:
+        """Commits the cursor, the mails, what they use up and their deliveries, all or nothing; returns what became of
+        the rules that claimed something.
+        """
         now = self.clock()
         try:
-            news = await self._do(lambda connection: recording.record(connection, position, entries, now=now))
+            done = await self._do(lambda connection: recording.record(connection, position, entries, now=now))
         except errors.StoreError:
             raise
         except Exception as error:  # noqa: BLE001 -- one bad entry must not hold up its batch
             log.error("some of a batch cannot be recorded", mailbox=position.mailbox, reason=type(error).__name__)
             sound = [await self._sound(position, entry) for entry in entries]
-            news = await self._do(lambda connection: recording.record(connection, position, sound, now=now))
+            done = await self._do(lambda connection: recording.record(connection, position, sound, now=now))
         self._careful_left = max(0, self._careful_left - len(entries))
-        self._tell(news)
+        self._tell(done.news)
+        return done.fates
 
     async def _sound(self, position: Cursor, entry: outbox.Entry) -> outbox.Entry:
         """The entry, if it can be recorded by itself; else one that says that its mail is dead."""
@@ -164,6 +167,15 @@ class Store:
         now = self.clock()
         return await self._do(lambda connection: queue.overdue(connection, sink, now=now))
 
+    async def next_report(self) -> float | None:
+        """When the next summary of what was suppressed is due."""
+        return await self._do(tallies.next_report)
+
+    async def take_reports(self) -> list[events.Suppressed]:
+        """The summaries that are due; whoever takes them tells of them."""
+        now = self.clock()
+        return await self._do(lambda connection: tallies.take_reports(connection, now=now))
+
     async def set_trouble(self, sink: str, trouble: str) -> None:
         """Why a sink takes nothing at the moment, for whoever looks at the outbox; "" when it does."""
         await self._do(lambda connection: _set(connection, queue.TROUBLE + sink, trouble))
@@ -181,9 +193,10 @@ class Store:
         return await self._do(queue.counts)
 
     async def purge(self, *, keep_s: float) -> int:
-        """Forgets what ended longer ago than that."""
-        before = self.clock() - keep_s
-        return await self._do(lambda connection: queue.purge(connection, before=before))
+        """Forgets what ended longer ago than that, and what throttles no longer have to know."""
+        now = self.clock()
+        await self._do(lambda connection: tallies.purge(connection, now=now))
+        return await self._do(lambda connection: queue.purge(connection, before=now - keep_s))
 
     # The writer.
 

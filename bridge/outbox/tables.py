@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0001"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
+REVISION = "0002"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
 
 metadata = sa.MetaData(
     naming_convention={
@@ -78,6 +78,7 @@ deliveries = sa.Table(
     sa.Column("code", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("ended", sa.Double, nullable=True),
+    sa.Column("reset_at", sa.Double, nullable=True),
     sa.Index(None, "sink", "state", "seq"),
     sa.Index(None, "folder_id", "uidvalidity", "uid"),
     sa.Index(
@@ -97,4 +98,20 @@ attempts = sa.Table(
     sa.Column("uidvalidity", sa.BigInteger, primary_key=True),
     sa.Column("uid", sa.BigInteger, primary_key=True),
     sa.Column("tries", sa.Integer, nullable=False),
+)
+
+tallies = sa.Table(
+    "tallies",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("shown", sa.Text, nullable=False),
+    sa.Column("times", sa.JSON, nullable=False),
+    sa.Column("suppressed", sa.Integer, nullable=False),
+    sa.Column("since", sa.Double, nullable=True),
+    sa.Column("report_at", sa.Double, nullable=True),
+    sa.Column("forget_at", sa.Double, nullable=False),  # it says nothing from then on
+    sa.Index(None, "report_at"),
+    sa.Index(None, "forget_at"),
 )

@@ -18,6 +18,9 @@ start (``Delivery.dead``), and the rule's other actions go out.
     kinds/           one file a type of a value: what was found → number, time, picture …
     sections.py      which octets of a mail have to be in hand before a text or a file of it can be looked at
     reading.py       subject and body, which both have
+    timing.py        ``delay``, ``expires``, ``reset.after``: a duration or a moment
+    aftermath.py     ``after`` and ``failed``: changes of the mail
+    claims.py        ``throttle`` and ``repeated``: what is used up (counting.py: settings; ledger.py: without a store)
     engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
     failing.py       what is told of something that raised
@@ -32,7 +35,7 @@ import dataclasses
 import datetime
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from bridge import schema
 from bridge.delivery import Delivery
@@ -72,6 +75,7 @@ class Condition(abc.ABC):
 
     need: Need = Need.HEAD
     names: frozenset[str] = frozenset()  # the values that it may give (named groups)
+    mentions: frozenset[str] = frozenset()  # the values that it asks for, where it is looked at after `extract`: `temp`
 
     @property
     @abc.abstractmethod
@@ -89,10 +93,20 @@ class Condition(abc.ABC):
         """Whether it holds. Pure; may raise, which counts as not held and is reported."""
 
 
+class CountedCondition(Condition):
+    """A condition on how often the others have held: settled last of all, when the mail is recorded. Stands at the top
+    of ``when`` only. ``check`` cannot know, and does not hold.
+    """
+
+    per: str = ""  # the template that says what is counted together
+
+    @abc.abstractmethod
+    def claim(self, rule: str, mail: Mail, moment: Moment, values: Mapping[str, Any]) -> Claim:
+        """What has to hold yet. Pure; may raise, like ``check``."""
+
+
 class LateCondition(Condition):
     """A condition on the values that the rule has found: looked at after ``extract``."""
-
-    mentions: frozenset[str] = frozenset()  # the values that it asks for: `temp`, `mail.text`
 
     @abc.abstractmethod
     def judge(self, values: Mapping[str, Any]) -> Outcome:
@@ -118,6 +132,21 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What a rule that matched asks of those that matched before: settled, and used up, when the mail is recorded (see
+    ``claims.py``).
+    """
+
+    kind: Literal["repeated", "throttle"]
+    rule: str
+    key: str  # what is counted together: a hash over rule, kind and the rendered `per`
+    number: int  # `min` or `max`
+    within_s: float
+    at: float  # POSIX seconds: the mail's arrival for `repeated`, the time of looking for `throttle`
+    shown: str = ""  # the rendered `per`, for people: short
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What one rule made of one mail."""
 
@@ -130,7 +159,14 @@ class Verdict:
     encodings: tuple[str, ...] = ()  # parallel to deliveries: the value of `as`
     after: tuple[Change, ...] = ()
     failed: tuple[Change, ...] = ()
+    claims: tuple[Claim, ...] = ()  # what it hangs on yet
+    suppressed: bool = False  # its throttle has dropped its deliveries
     error: str = ""  # why it counts as not matched although it might; if it matched, what is not sent, and why
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is known only when the mail is recorded if the rule matches (and stops)."""
+        return any(claim.kind == "repeated" for claim in self.claims)
 
 
 class Rules(Protocol):

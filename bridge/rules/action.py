@@ -10,7 +10,7 @@ from typing import Any
 from bridge import errors, payload, plugins, rules, sinks
 from bridge.delivery import Delivery, PartName, delivery_id
 from bridge.mail import Mail
-from bridge.rules import failing, fitting, settings, template, values
+from bridge.rules import failing, fitting, settings, template, timing, values
 
 ARRIVAL_GRAIN_S = 1.0
 OCCURRENCE = 0  # of the event; there is one `new` a mail
@@ -123,9 +123,13 @@ class Action:
         self._fields = Fields(plugin, written.own)
         self._as = written.as_ or plugin.defaults.get("as")
         self._payload = values.compiled(written.payload) if written.has_payload else values.Document(found)
+        self._delay = timing.Timing(written.delay or 0.0)
+        self._expires = timing.Timing(written.expires) if written.expires is not None else None
         self._reset = values.compiled(written.reset.payload) if written.reset else None
+        self._after = timing.Timing(written.reset.after) if written.reset else None
         self.path = f"then.{index}"
-        self.names = self._fields.names | self._payload.names | (self._reset.names if self._reset else frozenset())
+        parts = (self._fields, self._payload, self._delay, self._expires, self._reset, self._after)
+        self.names = frozenset[str]().union(*(part.names for part in parts if part is not None))
 
     def parts(self, mail: Mail, moment: rules.Moment, found: Mapping[str, Any]) -> Iterator[Made | Missing]:
         """The main part, then the reset. Raises nothing: a main that cannot be rendered, or does not fit, is dead and
@@ -134,8 +138,9 @@ class Action:
         """
         main = self._id(mail, "main")
         known = {**found, "delivery_id": main}
-        options, wrong = self._fields.render(known)
-        delivery = self._main(mail, moment, main, options)
+        options, unmade = self._fields.render(known)
+        delivery, untimed = self._timed(self._main(mail, moment, main, options), mail, moment, known)
+        wrong = "; ".join(filter(None, (unmade, untimed)))
         made = wrong or self._rendered(self.path, self._payload, known)
         if isinstance(made, Missing):
             yield made
@@ -143,10 +148,12 @@ class Action:
             yield Made(delivery=dataclasses.replace(delivery, dead=made), encoding=self._as or "")
         else:
             yield Made(delivery=_carrying(delivery, made), encoding=made.encoding.name)
-            yield from self._resets(mail, delivery, known)
+            yield from self._resets(mail, moment, delivery, known)
 
-    def _resets(self, mail: Mail, main: Delivery, known: Mapping[str, Any]) -> Iterator[Made | Missing]:
-        if self._reset is None or self._written.reset is None:
+    def _resets(
+        self, mail: Mail, moment: rules.Moment, main: Delivery, known: Mapping[str, Any]
+    ) -> Iterator[Made | Missing]:
+        if self._reset is None or self._after is None:
             return
         path = f"{self.path}.reset"
         made = self._rendered(path, self._reset, known)
@@ -155,8 +162,11 @@ class Action:
         elif isinstance(made, str):
             yield Missing(path=path, reason=made)
         else:
-            reset = self._follow(mail, main, self._written.reset.after)
-            yield Made(delivery=_carrying(reset, made), encoding=made.encoding.name)
+            after = self._after.found(known, moment.zone)
+            if isinstance(after, str):
+                yield Missing(path=path, reason=f"after: {after}")
+            else:
+                yield Made(delivery=_carrying(self._follow(mail, main, after), made), encoding=made.encoding.name)
 
     def _rendered(self, path: str, value: values.Value, known: Mapping[str, Any]) -> _Encoded | Missing | str:
         """The payload, or why there is none; ``Missing`` where the rule says that it is dropped then."""
@@ -170,12 +180,10 @@ class Action:
             return failing.reason(error)
 
     def _main(self, mail: Mail, moment: rules.Moment, name: str, options: dict[str, Any]) -> Delivery:
-        """Without its payload."""
-        written = self._written
-        due = moment.now + (written.delay or 0.0)
+        """Without its payload and its times."""
         return Delivery(
             id=name,
-            sink=written.sink,
+            sink=self._written.sink,
             target=self._fields.target(options),
             payload=b"",
             options=options,
@@ -183,26 +191,43 @@ class Action:
             mailbox=mail.place.mailbox,
             folder=mail.place.folder,
             created=moment.now,
-            not_before=due if written.delay else None,
-            expires=None
-            if written.expires is None
-            else arrived(mail, moment.now) + written.expires + (written.delay or 0.0),
-            retry_until=due + written.retry_for,
+            retry_until=moment.now + self._written.retry_for,
         )
 
-    def _follow(self, mail: Mail, main: Delivery, after_s: float) -> Delivery:
+    def _timed(
+        self, main: Delivery, mail: Mail, moment: rules.Moment, known: Mapping[str, Any]
+    ) -> tuple[Delivery, str]:
+        """With its times, and why there are none ("" where there are). A delay that is over is none."""
+        delay = self._delay.found(known, moment.zone)
+        expires = self._expires.found(known, moment.zone) if self._expires is not None else None
+        if isinstance(delay, str):
+            return main, f"delay: {delay}"
+        if isinstance(expires, str):
+            return main, f"expires: {expires}"
+        due = max(moment.now, delay.after(moment.now))
+        delay_s = due - moment.now if delay.is_moment else max(0.0, delay.seconds)
+        timed = dataclasses.replace(
+            main,
+            not_before=due if due > moment.now else None,
+            expires=None if expires is None else _expiry(expires, arrived(mail, moment.now), delay_s),
+            retry_until=due + self._written.retry_for,
+        )
+        return timed, ""
+
+    def _follow(self, mail: Mail, main: Delivery, after: timing.Time) -> Delivery:
         """The reset, without its payload. Never expires. It becomes due only after its main, so that its own time to
         retry begins where that of the main ends.
         """
-        latest = (main.retry_until or main.created) + after_s
+        ended = main.retry_until or main.created
         return dataclasses.replace(
             main,
             id=self._id(mail, "reset"),
             part="reset",
             not_before=None,
             expires=None,
-            retry_until=latest + self._written.retry_for,
-            reset_after=after_s,
+            retry_until=max(ended, after.after(ended)) + self._written.retry_for,
+            reset_after=None if after.is_moment else max(0.0, after.seconds),
+            reset_at=after.seconds if after.is_moment else None,
             follows=main.id,
         )
 
@@ -243,6 +268,10 @@ class _Encoded:
 
 def _too_big(length: int, limit: int) -> str:
     return f"the payload has {length} bytes; max_bytes is {limit}"
+
+
+def _expiry(expires: timing.Time, arrival: float, delay_s: float) -> float:
+    return expires.seconds if expires.is_moment else arrival + expires.seconds + delay_s
 
 
 def arrived(mail: Mail, now: float) -> float:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge import plugins, rules, sinks
+from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import action, failing, filters, matching, sections, settings, sources, view
+from bridge.rules import action, aftermath, failing, filters, ledger, matching, sections, settings, sources, view
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
@@ -82,9 +83,12 @@ class CompiledRule:
         self.mailboxes = None if written.mailboxes is None else frozenset(written.mailboxes)
         self.enabled = written.enabled
         self.stop = written.stop
-        self._changes = written.after.changes, written.failed.changes
+        self._after = aftermath.Changes("after", written.after.changes)
+        self._failed = aftermath.Changes("failed", written.failed.changes)
         self._when = matching.compile_when(written.when)
         self._first, self._late = matching.split(self._when)
+        self._repeated = matching.counted(self._when)
+        self._throttle = written.throttle.counter if written.throttle is not None else None
         self._unasked = _not_automatic() if not matching.mentions_key(written.when, "automatic") else None
         self._extract = [_Value(name, extract) for name, extract in written.extract.items()]
         found = self._when.names | frozenset(written.extract)
@@ -99,7 +103,8 @@ class CompiledRule:
     def _shows_text(self) -> bool:
         """Whether a template has the readable text in it."""
         mentions = self._when.mentions.union(*(one.names for one in self._actions))
-        return bool(mentions & _TEXT_NAMES)
+        counted = self._throttle.names if self._throttle is not None else frozenset[str]()
+        return bool((mentions | counted | self._after.names | self._failed.names) & _TEXT_NAMES)
 
     def sections(self, mail: Mail) -> Sections:
         """What of this mail has to be in hand before the rule looks at it. Asked only where ``needs_more``."""
@@ -137,7 +142,7 @@ class CompiledRule:
         """The same, with a line for everything that was looked at."""
         look = matching.Look(mail, moment, {}, explain=True)
         try:
-            verdict = self._matched(look) if self._all_hold(look) else rules.Verdict(rule=self.name, matched=False)
+            verdict = self._matched(look) if self._all_hold(look) else self._unmatched(look)
         except Exception as error:  # noqa: BLE001 — any failure is this rule's, and is told
             verdict = self.failure(error)
         return _with_lines(verdict, look)
@@ -177,12 +182,17 @@ class CompiledRule:
         and what is not sent at all, a reset or a payload that the rule drops, is told in ``error``.
         """
         known = view.values(look.mail, rule=self.name, found=look.values)
+        claims = self._repeats(look, known)
         made = [part for one in self._actions for part in one.parts(look.mail, look.moment, known)]
-        missing = [part for part in made if isinstance(part, action.Missing)]
-        for part in missing:
-            look.note(part.path, "is sent", held=False, saw=clip(part.reason, 200))
         sent = [part for part in made if isinstance(part, action.Made)]
-        after, failed = self._changes
+        claims += self._throttles(look, known, [part.delivery for part in sent])
+        for claim in claims:
+            look.add(ledger.unsettled(claim))
+        (after, unmade), (failed, unmade_too) = self._after.render(known), self._failed.render(known)
+        missing = [(part.path, part.reason) for part in made if isinstance(part, action.Missing)]
+        missing += [*unmade, *unmade_too]
+        for path, reason in missing:
+            look.note(path, "is sent" if path.startswith("then") else "is done", held=False, saw=clip(reason, 200))
         return rules.Verdict(
             rule=self.name,
             matched=True,
@@ -192,8 +202,28 @@ class CompiledRule:
             encodings=tuple(part.encoding for part in sent),
             after=after,
             failed=failed,
-            error="; ".join(f"{part.path}: {part.reason}" for part in missing),
+            claims=claims,
+            error="; ".join(f"{path}: {reason}" for path, reason in missing),
         )
+
+    def _repeats(self, look: matching.Look, known: Mapping[str, Any]) -> tuple[rules.Claim, ...]:
+        """All other keys hold: what ``repeated`` asks for yet."""
+        one = self._repeated
+        return () if one is None else (one.claim(self.name, look.mail, look.moment, known),)
+
+    def _throttles(
+        self, look: matching.Look, known: Mapping[str, Any], made: Sequence[Delivery]
+    ) -> tuple[rules.Claim, ...]:
+        """Only a firing that sends something counts."""
+        if self._throttle is None or not any(_will_be_sent(one) for one in made):
+            return ()
+        return (self._throttle.claim(self.name, look.moment.now, known),)
+
+    def _unmatched(self, look: matching.Look) -> rules.Verdict:
+        """When explaining."""
+        if self._repeated is not None:
+            look.add(ledger.not_counted(self._repeated.wanted))
+        return rules.Verdict(rule=self.name, matched=False)
 
     def failure(self, error: Exception) -> rules.Verdict:
         """A rule that raised counts as not matched."""
@@ -203,6 +233,10 @@ class CompiledRule:
         """When explaining: it was not looked at."""
         line = rules.Checked(path=path, held=False, wanted=wanted, saw=saw)
         return rules.Verdict(rule=self.name, matched=False, conditions=(line,))
+
+
+def _will_be_sent(one: Delivery) -> bool:
+    return not one.dead and (one.expires is None or one.expires > one.created)
 
 
 class _Unasked(matching.Leaf):

@@ -3,6 +3,9 @@
 The rules of a mailbox are picked once (``_of``); a mail is shown to each of them in turn. Everything that can be
 known at load is compiled, so that a rule that does not match costs one or two conditions. An index over thousands of
 rules goes into ``_candidates``: whatever it leaves out must be rules that cannot match.
+
+Whether a rule with ``repeated`` has matched is known only when its mail is recorded: a ``stop`` of its own lets the
+rules behind it be looked at, and recording ends it (``claims.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import structlog
 
 from bridge import errors, rules, sinks
 from bridge.mail import Mail
-from bridge.rules import compiled, sections, settings
+from bridge.rules import compiled, ledger, sections, settings
 
 log = structlog.get_logger()
 
@@ -88,7 +91,7 @@ class RuleSet:
                 verdict = rule.failure(error)
             if verdict is not None:
                 yield verdict
-                if verdict.stopped:
+                if verdict.stopped and not verdict.pending:
                     return
 
     def _explained(self, mail: Mail, moment: rules.Moment) -> Iterator[rules.Verdict]:
@@ -99,14 +102,8 @@ class RuleSet:
             elif rule.mailboxes is not None and mail.place.mailbox not in rule.mailboxes:
                 yield rule.skipped("mailboxes", ", ".join(sorted(rule.mailboxes)), mail.place.mailbox)
             elif stopped:
-                yield _after_stop(rule.explain(mail, moment), stopped)
+                yield ledger.after_stop(rule.explain(mail, moment), stopped)
             else:
                 verdict = rule.explain(mail, moment)
-                stopped = rule.name if verdict.stopped else ""
+                stopped = rule.name if verdict.stopped and not verdict.pending else ""
                 yield verdict
-
-
-def _after_stop(verdict: rules.Verdict, stopped: str) -> rules.Verdict:
-    """A rule that was not looked at because an earlier one stopped: its conditions are shown all the same."""
-    line = rules.Checked(path="stop", held=False, wanted="no earlier rule stops", saw=f"{stopped} stopped")
-    return rules.Verdict(rule=verdict.rule, matched=False, conditions=(line, *verdict.conditions))

@@ -5,13 +5,14 @@ terminal's tree is made from too.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge import plugins, rules
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import action, filters, view
+from bridge.rules import action, filters, ledger, view
 
 AUTH = "none"  # how far From is proven: without a trusted server and a verified signature, nothing is
 
@@ -28,9 +29,16 @@ class Explanation:
         return {"mail": _mail(self.mail), "rules": [_rule(self.mail, verdict) for verdict in self.verdicts]}
 
 
-def explain(mail: Mail, rule_set: rules.Rules, moment: rules.Moment) -> Explanation:
-    """Looks at the mail as if it had just arrived. Pure: nothing is sent or kept."""
-    return Explanation(mail=mail, verdicts=tuple(rule_set.evaluate(mail, moment, explain=True)))
+def explain(
+    mail: Mail, rule_set: rules.Rules, moment: rules.Moment, counted: ledger.Ledger | None = None
+) -> Explanation:
+    """Looks at the mail as if it had just arrived. Pure: nothing is sent or kept. ``counted`` knows the mails that came
+    before it.
+    """
+    counted = counted or ledger.Ledger(note=ledger.EXPLAINING)
+    return Explanation(
+        mail=mail, verdicts=tuple(counted.settle(rule_set.evaluate(mail, moment, explain=True), explain=True))
+    )
 
 
 def _mail(mail: Mail) -> dict[str, Any]:
@@ -117,9 +125,14 @@ def facts(mail: Mail, one: Delivery) -> dict[str, Any]:
         "expires_s": _seconds(None if one.expires is None else one.expires - arrived - (delay_s or 0.0)),
         "expired": True if one.expires is not None and one.expires <= one.created else None,
         "reset_after_s": _seconds(one.reset_after),
+        "reset_at": None if one.reset_at is None else _iso(one.reset_at),
         "dead": one.dead or None,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _iso(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat()
 
 
 def _seconds(value: float | None) -> int | float | None:

@@ -36,7 +36,11 @@ class Look:
 
     def note(self, path: str, wanted: str, *, held: bool, saw: str) -> None:
         if self.lines is not None:
-            self.lines.append(rules.Checked(path=path, held=held, wanted=wanted, saw=saw))
+            self.add(rules.Checked(path=path, held=held, wanted=wanted, saw=saw))
+
+    def add(self, line: rules.Checked) -> None:
+        if self.lines is not None:
+            self.lines.append(line)
 
 
 class Node(abc.ABC):
@@ -67,9 +71,9 @@ class Leaf(Node):
         self.path = path
         self.condition = condition
         self.need = condition.need
-        self.late = isinstance(condition, rules.LateCondition)
+        self.late = isinstance(condition, rules.LateCondition | rules.CountedCondition)
         self.names = condition.names
-        self.mentions = condition.mentions if isinstance(condition, rules.LateCondition) else frozenset()
+        self.mentions = condition.mentions
 
     def holds(self, look: Look) -> bool:
         if look.lines is not None:
@@ -261,5 +265,15 @@ def mentions_key(when: Any, key: str) -> bool:
 
 
 def split(group: Group) -> tuple[All, All]:
-    """What can be looked at before ``extract``, and what only after."""
-    return All(m for m in group.written if not m.late), All(m for m in group.written if m.late)
+    """What can be looked at before ``extract``, and what only after. What is counted is in neither."""
+    early = All(m for m in group.written if not m.late)
+    return early, All(m for m in group.written if m.late and _counted(m) is None)
+
+
+def counted(group: Group) -> rules.CountedCondition | None:
+    """``repeated``, where it is written."""
+    return next((found for one in group.written if (found := _counted(one)) is not None), None)
+
+
+def _counted(node: Node) -> rules.CountedCondition | None:
+    return node.condition if isinstance(node, Leaf) and isinstance(node.condition, rules.CountedCondition) else None

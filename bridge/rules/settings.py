@@ -6,17 +6,18 @@ needs to know the rest of the configuration (sinks, mailboxes, names of values) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pydantic
 
 from bridge import plugins, rules, schema
-from bridge.rules import expectation, flags, nested
+from bridge.rules import aftermath, counting, expectation, flags, nested, template, timing
 from bridge.rules.sources import Extract, ValueName
 
 RETRY_FOR_S = 86_400.0
 GROUPS = ("any", "all", "not")
+_ONLY_AT_THE_TOP = "stands at the top of when only: it counts the mails for which all the other keys hold"
 _PLANNED_EVENTS = frozenset(("flagged", "unflagged", "seen", "gone", "count"))
 
 
@@ -36,7 +37,6 @@ class Conditions(schema.Model):
             "auth",
             "totp",
             "hmac",
-            "repeated",
         )
     )
     _written: tuple[str, ...] = ()  # the keys, in the order of the file
@@ -57,12 +57,6 @@ class Conditions(schema.Model):
         )
 
 
-def _no_template(value: Any) -> Any:
-    if isinstance(value, str) and ("{{" in value or "{%" in value):
-        raise ValueError("a template here is not yet supported")
-    return value
-
-
 def _when() -> type[Conditions]:
     """``When`` with a key for every condition that there is. A key that is left out is None; written, it cannot be."""
     fields: dict[str, Any] = {}
@@ -79,17 +73,16 @@ def _when() -> type[Conditions]:
 
 
 When = _when()
-_Duration = Annotated[schema.Duration, pydantic.BeforeValidator(_no_template)]
 _Name = Annotated[str, pydantic.Field(min_length=1)]
 _Names = Annotated[tuple[_Name, ...], nested.NOT_EMPTY, nested.LISTED]
-_Folder = Annotated[_Name, pydantic.BeforeValidator(_no_template)]
-_Flag = Annotated[str, pydantic.AfterValidator(flags.checked), pydantic.BeforeValidator(_no_template)]
+_Folder = Annotated[_Name, pydantic.AfterValidator(aftermath.checked_folder)]
+_Flag = Annotated[str, pydantic.AfterValidator(aftermath.checked_flag)]
 
 
 class Reset(schema.Model):
     """What is sent to the same target some time after the delivery was acknowledged."""
 
-    after: _Duration = pydantic.Field(description="Counts from the acknowledgement of what it resets.")
+    after: timing.Setting = pydantic.Field(description="Counts from the acknowledgement of what it resets.")
     payload: Any = pydantic.Field(description="A value whose strings are templates.")
 
 
@@ -115,8 +108,8 @@ class Action(schema.Model):
     too_big: Literal["truncate", "drop", "fail"] = pydantic.Field(
         "fail", description="What becomes of a payload above max_bytes."
     )
-    delay: _Duration | None = pydantic.Field(None, description="Counts from the match.")
-    expires: _Duration | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
+    delay: timing.Setting | None = pydantic.Field(None, description="Counts from the match.")
+    expires: timing.Setting | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
     reset: Reset | None = None
     retry_for: schema.Duration = pydantic.Field(RETRY_FOR_S, description="Default: 1d. After that a delivery is dead.")
 
@@ -159,20 +152,34 @@ class Aftermath(schema.Model):
 
     @property
     def changes(self) -> tuple[rules.Change, ...]:
-        """Flags first, then copies, then the move or the delete."""
+        """Flags first, then copies, then the move or the delete; templates as they are written."""
         return (
             *([rules.Change(op="seen")] if self.seen else []),
-            *(rules.Change(op="flag", argument=flags.wire(name)) for name in self.flag),
+            *(rules.Change(op="flag", argument=_flag(name)) for name in self.flag),
             *(rules.Change(op="copy", argument=folder) for folder in self.copy_),
             *([rules.Change(op="move", argument=self.move)] if self.move is not None else []),
             *([rules.Change(op="delete")] if self.delete else []),
         )
 
 
+def _flag(name: str) -> str:
+    return name if template.is_template(name) else flags.wire(name)
+
+
 def _event(value: Any) -> Any:
     if isinstance(value, str) and value in _PLANNED_EVENTS:
         raise ValueError("not yet supported")
     return value
+
+
+def _written_at(key: str, when: Conditions, at: nested.Place = ()) -> Iterator[nested.Place]:
+    """Every place at which a condition is written."""
+    for name, setting in when.items():
+        if name == key:
+            yield (*at, name)
+        for rest, inner in enumerate(setting) if isinstance(setting, tuple) else [(None, setting)]:
+            if isinstance(inner, Conditions):
+                yield from _written_at(key, inner, (*at, name) if rest is None else (*at, name, rest))
 
 
 def _actions(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
@@ -183,7 +190,7 @@ def _actions(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
 class Rule(schema.Model):
     """What happens when a mail like this arrives."""
 
-    planned: ClassVar[frozenset[str]] = frozenset(("throttle", "risk"))
+    planned: ClassVar[frozenset[str]] = frozenset(("risk",))
     _single: bool = False  # `then` is written as a map, not as a list of them
 
     name: str = pydantic.Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -199,6 +206,15 @@ class Rule(schema.Model):
     stop: pydantic.StrictBool = pydantic.Field(default=False, description="No later rule looks at this mail.")
     enabled: pydantic.StrictBool = True
     tests: tuple[expectation.GoldenTest, ...] = pydantic.Field((), description="Run by `mailwire check --tests`.")
+    throttle: counting.AnyThrottle | None = pydantic.Field(None, description="Drops what fires too often: 5/1m.")
+
+    @pydantic.field_validator("when", mode="after")
+    @classmethod
+    def _repeated_at_the_top(cls, when: Conditions) -> Conditions:
+        """It counts the mails for which all the other keys hold: in a group there is nothing that it could count."""
+        if wrong := [(at, _ONLY_AT_THE_TOP) for at in _written_at("repeated", when) if len(at) > 1]:
+            raise nested.error(wrong)
+        return when
 
     @pydantic.model_validator(mode="wrap")
     @classmethod

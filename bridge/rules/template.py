@@ -141,6 +141,11 @@ def _has(is_filter: bool, name: str) -> bool:
     return True
 
 
+def is_template(written: object) -> bool:
+    """Whether there is a tag in it."""
+    return isinstance(written, str) and _OPENING.search(written) is not None
+
+
 class Template:
     """One string of a rule."""
 

@@ -35,6 +35,11 @@ def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collecti
     yield from _captures(rule.when, ("when",))
     known = Known(matching.compile_when(rule.when).names | frozenset(rule.extract))
     yield from _expressions(rule.when, ("when",), known)
+    if rule.throttle is not None:
+        yield from verify_action.strings(rule.throttle.per, ("throttle", "per"), known.before_sending)
+    for key in ("after", "failed"):
+        written = getattr(rule, key).model_dump(by_alias=True, exclude_defaults=True)
+        yield from verify_action.strings(written, (key,), known.before_sending)
     for index, one in enumerate(rule.then):
         for place, message in verify_action.faults(one, sinks, known):
             yield (*rule.place(index), *place), message
@@ -83,7 +88,9 @@ def _raw_action(written: Any, kinds: Mapping[str, str], known: Known) -> Iterato
     has_sink = isinstance(written.get("sink"), str) and written["sink"]
     reset = written.get("reset")
     if isinstance(reset, Mapping) and "payload" in reset:  # its `after` may be what is wrong
-        written = {**written, "reset": {**_SOUND_RESET, "payload": reset["payload"]}}
+        after = reset.get("after")
+        mended = {"after": after} if template.is_template(after) else _SOUND_RESET
+        written = {**written, "reset": {**mended, "payload": reset["payload"]}}
     one, _ = _mended(settings.Action, {**written, "sink": written["sink"] if has_sink else "?"})
     if one is not None:
         yield from verify_action.faults(one, kinds if has_sink else None, known)
@@ -133,6 +140,8 @@ def _conditions(when: Any, at: Place) -> Iterator[tuple[Place, rules.Condition]]
 
 def _expressions(when: Any, at: Place, known: Known) -> Iterator[Fault]:
     for place, condition in _conditions(when, at):
+        if isinstance(condition, rules.CountedCondition):
+            yield from verify_action.strings(condition.per, (*place, "per"), known.before_sending)
         if isinstance(condition, rules.LateCondition):
             wrong = [*known.unknown(condition.mentions), *template.unknown_uses("{{" + condition.wanted + "}}")]
             yield from ((place, message) for message in wrong)

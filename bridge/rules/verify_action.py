@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pydantic
@@ -19,10 +19,16 @@ _LATER = frozenset(("count",))  # values of events that are not yet supported
 class Known:
     """The values that a rule's templates can name; with None it is not known what the rule finds."""
 
-    def __init__(self, found: frozenset[str] | None) -> None:
+    def __init__(self, found: frozenset[str] | None, own: Collection[str] = ("delivery_id",)) -> None:
+        self._found = found
         self._is_whole = found is not None
-        self._tops = (found or frozenset()) | view.CONTEXT | {"mail", "delivery_id"}
+        self._tops = (found or frozenset()) | view.CONTEXT | {"mail", *own}
         self._all = self._tops | view.MAIL
+
+    @property
+    def before_sending(self) -> Known:
+        """For a template that belongs to no delivery."""
+        return Known(self._found, own=())
 
     def unknown(self, names: Iterable[str]) -> Iterator[str]:
         """What to say of each name that there is no value for."""
@@ -56,9 +62,12 @@ def faults(one: settings.Action, kinds: Mapping[str, str] | None, known: Known) 
         and (message := _keys(one.as_ or (plugin.defaults.get("as") if plugin else None)))
     ):
         yield ("keys",), message
+    yield from strings(one.delay, ("delay",), known)
+    yield from strings(one.expires, ("expires",), known)
     if one.has_payload:
         yield from _payload(one.payload, ("payload",), known)
     if one.reset is not None:
+        yield from strings(one.reset.after, ("reset", "after"), known)
         yield from _payload(one.reset.payload, ("reset", "payload"), known)
 
 
@@ -109,7 +118,7 @@ def _own(one: settings.Action, plugin: sinks.Plugin | None, known: Known) -> Ite
         if mark == "segments" and isinstance(written, str):
             yield from ((((name,), message)) for message in _segments(name, written, known))
         elif mark == "template":
-            yield from _strings(written, (name,), known)
+            yield from strings(written, (name,), known)
 
 
 def _shape(error: pydantic.ValidationError, model: type[sinks.Action], one: settings.Action) -> Iterator[Fault]:
@@ -137,12 +146,13 @@ def _segments(name: str, written: str, known: Known) -> Iterator[str]:
 
 
 def _payload(written: Any, at: Place, known: Known) -> Iterator[Fault]:
-    yield from _strings(written, at, known)
+    yield from strings(written, at, known)
     if isinstance(written, str) and template.bare_json(written):
         yield at, "a mail could break this JSON; write the payload as a map, or the value with | tojson and no quotes"
 
 
-def _strings(written: Any, at: Place, known: Known) -> Iterator[Fault]:
+def strings(written: Any, at: Place, known: Known) -> Iterator[Fault]:
+    """What is wrong with the templates in it."""
     for place, text in values.strings(written, at):
         try:
             made = template.Template(text)

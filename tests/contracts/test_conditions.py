@@ -25,6 +25,7 @@ SETTINGS: list[Any] = [
     False,
     "any",
     "{{ 1 > 0 }}",
+    {"min": 3, "within": "10m", "per": "{{ mail.subject }}"},
 ]
 JUNK: list[Any] = [None, 3, 3.5, "", [], {}, [None], {"x": None}, [[]], {"": {"": ""}}, object()]
 RAW = [

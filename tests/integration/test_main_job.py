@@ -136,3 +136,36 @@ async def test_a_second_bridge_on_the_same_state_exits_1(tmp_path: Path, dovecot
         second.start(until_live=False)
         assert second.wait() == 1
         assert "another bridge runs on the state" in second.log[-1]["event"]
+
+
+async def test_what_a_throttle_drops_is_told_in_one_line_and_marked_like_the_rest(
+    tmp_path: Path, dovecot: Dovecot, mosquitto: Mosquitto
+) -> None:
+    for number in range(5):
+        dovecot.deliver(MAIL.replace("<1@", f"<{number}@"))
+    configuration = {
+        "state": f"sqlite:///{tmp_path}/state.db",
+        "mailboxes": {"home": mailbox(dovecot, start="all")},
+        "sinks": {"broker": {"type": "mqtt", "url": mosquitto.url}},
+        "rules": [
+            {
+                "name": "motion",
+                "throttle": {"max": 2, "within": "2s", "per": "{{ mail.from }}"},
+                "then": {"sink": "broker", "topic": "home/motion", "payload": "{{ mail.id }}"},
+                "after": {"seen": True},
+            }
+        ],
+    }
+    async with listening(mosquitto, "home/#") as heard:
+        with BridgeProcess(tmp_path, configuration) as bridge:
+            await servers.until(lambda: suppressed(bridge), 30, what="the summary")
+            await servers.until(lambda: in_folder(dovecot, "INBOX") == [True] * 5, 30, what="all five to be marked")
+            assert bridge.stop() == 0
+    assert [message.payload for message in heard] == [b"<0@cameras.example>", b"<1@cameras.example>"]
+    assert suppressed(bridge) == [("3 suppressed", "motion", "door@cameras.example")]
+
+
+def suppressed(bridge: BridgeProcess) -> list[tuple[str, str, str]]:
+    """What the log tells of throttles."""
+    told = [line for line in bridge.log if line["event"].endswith(" suppressed")]
+    return [(line["event"], line["rule"], line["per"]) for line in told]

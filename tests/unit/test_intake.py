@@ -11,6 +11,7 @@ import pytest
 from bridge import errors, events, outbox, rules, sources, testing
 from bridge.intake import Intake
 from bridge.mail import Mail, Place
+from bridge.rules import claims
 
 
 class Recorder:
@@ -19,17 +20,32 @@ class Recorder:
     def __init__(self, *failures: Exception, known: Sequence[bool] = ()) -> None:
         self.failures = list(failures)
         self.known = list(known)
+        self.fates: outbox.Fates = {}
         self.recorded: list[tuple[int, list[outbox.Entry]]] = []
         self.enough = asyncio.Event()
 
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]:
         return self.known
 
-    async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> None:
+    async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> outbox.Fates:
         if self.failures:
             raise self.failures.pop(0)
         self.recorded.append((position.uid, list(entries)))
         self.enough.set()
+        return self.fates
+
+
+class Scripted:
+    """Rules that say the same of every mail."""
+
+    def __init__(self, *verdicts: rules.Verdict) -> None:
+        self._verdicts = verdicts
+
+    def wants(self, mail: Mail) -> dict[str, int]:
+        return {}
+
+    def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
+        return list(self._verdicts)
 
 
 class Everything:
@@ -49,12 +65,17 @@ def batch(*mails: Mail, renewed: bool = False) -> sources.Batch:
     return sources.Batch(cursor=cursor, mails=mails, renewed=renewed)
 
 
-def intake(recorder: Recorder, *batches: sources.Batch, told: list[events.Event] | None = None) -> Intake:
+def intake(
+    recorder: Recorder,
+    *batches: sources.Batch,
+    told: list[events.Event] | None = None,
+    rule_set: rules.Rules | None = None,
+) -> Intake:
     seen: list[events.Event] = [] if told is None else told
     return Intake(
         testing.ScriptedSource(batches),
         recorder,
-        rule_set=Everything,
+        rule_set=lambda: rule_set or Everything(),
         moment=lambda: rules.Moment(now=0.0),
         onlooker=seen.append,
         one_folder=True,
@@ -101,6 +122,52 @@ async def test_a_lost_mail_is_recorded_as_dead_and_told() -> None:
     await intake(recorder, told=told).handle(given)
     assert recorder.recorded[0][1][0].dead == "cannot be fetched"
     assert isinstance(told[0], events.MailLost)
+
+
+CLAIM = rules.Claim(kind="repeated", rule="counted", key="k", number=3, within_s=60.0, at=0.0)
+COUNTED = rules.Verdict(
+    rule="counted",
+    matched=True,
+    stopped=True,
+    deliveries=(testing.delivery(1, rule="counted", dead="does not fit"),),
+    encodings=("text",),
+    after=(rules.Change(op="seen"),),
+    claims=(CLAIM,),
+)
+
+
+async def test_what_a_rule_claims_is_recorded_with_what_comes_of_it() -> None:
+    recorder = Recorder()
+    await intake(recorder, rule_set=Scripted(COUNTED)).handle(batch(testing.mail(1)))
+    ((_, (entry,)),) = recorder.recorded
+    plan = outbox.Plan(rule="counted", after=COUNTED.after)
+    assert entry.firings == (
+        outbox.Firing(rule="counted", deliveries=COUNTED.deliveries, plan=plan, claims=(CLAIM,), stop=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fates", "fired", "told_dead"),
+    [
+        (("fired", "stopped"), [("counted", False)], 1),
+        (("suppressed", "stopped"), [("counted", True)], 0),
+        (("unmet", "fired"), [("behind", False)], 0),
+        (("known", "known"), [], 0),
+    ],
+)
+async def test_only_what_fired_is_told(
+    fates: tuple[claims.Fate, ...], fired: list[tuple[str, bool]], told_dead: int
+) -> None:
+    recorder, told = Recorder(), list[events.Event]()
+    behind = rules.Verdict(rule="behind", matched=True)
+    lost = sources.Lost(place=testing.place(1), reason="cannot be fetched")
+    given = dataclasses.replace(batch(testing.mail(2), testing.mail(3)), lost=(lost,))
+    recorder.fates = {2: fates}
+    await intake(recorder, told=told, rule_set=Scripted(COUNTED, behind)).handle(given)
+    first, second = (event for event in told if isinstance(event, events.MailHandled))
+    assert [one.rule for one in first.verdicts] == ["counted", "behind"], "of this one the store has said nothing"
+    assert [(one.rule, one.suppressed) for one in second.verdicts] == fired
+    assert sum(isinstance(event, events.DeliveryEnded) for event in told) == 1 + told_dead
 
 
 def test_copies_of_a_mail_without_message_id_and_date_have_one_fingerprint() -> None:

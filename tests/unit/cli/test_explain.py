@@ -99,6 +99,18 @@ def test_a_dead_delivery_says_why(folder: Path) -> None:
     assert door["deliveries"][0]["options"]["dead"] == "the payload has 3 bytes; max_bytes is 2"
 
 
+def test_several_mails_are_counted_one_after_the_other(folder: Path) -> None:
+    counting = "when: { subject: door, repeated: { min: 2, within: 1h } }\n    throttle: 1/1h"
+    (folder / "mailwire.yaml").write_text(CONFIG.replace("when: { subject: door }", counting))
+    (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))
+    result = run("--json", *["door.eml"] * 3)
+    assert result.exit_code == 0, result.output
+    doors = [json.loads(line)["rules"][1] for line in result.stdout.splitlines()]
+    assert [(door["matched"], len(door["deliveries"])) for door in doors] == [(False, 0), (True, 1), (True, 0)]
+    tree = run("door.eml").output
+    assert "because when.repeated: wanted at least 2 within 1h; saw 1st within 1h (explain keeps no state)" in tree
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_mailbox_can_be_chosen() -> None:
     rules = json.loads(run("--json", "--mailbox", "work", "motion.eml").stdout)["rules"]

@@ -25,8 +25,9 @@ def config(tmp_path: Path) -> Path:
 def fill(tmp_path: Path, *deliveries: Delivery, dead: str = "", trouble: str = "") -> None:
     async def go() -> None:
         async with Store(f"sqlite:///{tmp_path}/state.db") as store:
-            plans = (outbox.Plan(rule="none", after=(Change(op="move", argument="Done"),)),) if not deliveries else ()
-            entry = outbox.Entry(place=testing.place(7), fingerprint="f", deliveries=deliveries, plans=plans)
+            plan = outbox.Plan(rule="none", after=(Change(op="move", argument="Done"),)) if not deliveries else None
+            firing = outbox.Firing(rule="none", deliveries=deliveries, plan=plan)
+            entry = outbox.Entry(place=testing.place(7), fingerprint="f", firings=[firing])
             await store.record(testing.cursor(7), [entry])
             await store.set_trouble("broker", trouble)
             if dead:

@@ -76,7 +76,8 @@ def change(document: Any, path: tuple[str | int, ...], value: Any) -> None:
         (("rules", 0, "then", 0, "topc"), "x"),
         (("rules", 0, "then", 0, "max_bytes"), "1 stone"),
         (("rules", 0, "then", 0, "too_big"), "burst"),
-        (("rules", 0, "throttle"), "5/1m"),
+        (("rules", 0, "throttle"), "5 a minute"),
+        (("rules", 0, "risk"), "act"),
         (("web",), {"listen": ":80"}),
     ],
 )
@@ -94,6 +95,8 @@ def test_what_the_models_refuse_it_refuses(
         (("mailboxes", "home", "poll"), "1d"),
         (("rules", 0, "then", 0, "max_bytes"), 64),
         (("rules", 0, "mailboxes"), "home"),
+        (("rules", 0, "throttle"), "5/1m"),
+        (("rules", 0, "throttle"), {"max": 5, "within": "1m", "per": "{{ mail.from }}"}),
         (("rules", 2, "then"), {"sink": "notes"}),
     ],
 )

@@ -32,11 +32,14 @@ class Bench:
 
     async def record(self, *deliveries: Delivery, plans: tuple[outbox.Plan, ...] = (), folder: str = "INBOX") -> None:
         """The next mail, with these deliveries."""
+        sent = outbox.Firing(rule="rule", deliveries=deliveries)
+        await self.record_firings(sent, *(outbox.Firing(rule=plan.rule, plan=plan) for plan in plans), folder=folder)
+
+    async def record_firings(self, *firings: outbox.Firing, folder: str = "INBOX") -> outbox.Fates:
+        """The next mail, for which these rules matched."""
         self._uid += 1
-        entry = outbox.Entry(
-            place=testing.place(self._uid, folder=folder), fingerprint="f", deliveries=deliveries, plans=plans
-        )
-        await self.store.record(self.cursor(self._uid, folder), [entry])
+        entry = outbox.Entry(place=testing.place(self._uid, folder=folder), fingerprint="f", firings=firings)
+        return await self.store.record(self.cursor(self._uid, folder), [entry])
 
     @staticmethod
     def cursor(uid: int, folder: str = "INBOX", uidvalidity: int = 1) -> sources.Cursor:

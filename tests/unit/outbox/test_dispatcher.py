@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -181,6 +182,72 @@ async def test_a_reset_goes_out_after_the_acknowledgement_and_its_time(bench: Be
         bench.clock.advance(2)
         await bench.until_ended(2)
     assert [one.payload for one in sink.sent] == [b"x", b"0"]
+
+
+@pytest.mark.parametrize("ahead_s", [600, -600])
+async def test_a_reset_at_a_time_of_its_own_goes_out_then_or_at_once(bench: Bench, ahead_s: float) -> None:
+    sink = testing.FlakySink()
+    sink.release.clear()
+    reset = dataclasses.replace(reset_of(1), reset_after=None, reset_at=bench.clock() + ahead_s)
+    await bench.record(main(1), reset)
+    await bench.record(main(2, "other"))
+    async with bench.dispatching(sink):
+        await until(lambda: len(sink.sent) == 2)  # reading has gone past the reset
+        sink.release.set()
+        await bench.until_ended(2)
+        if ahead_s > 0:
+            bench.clock.advance(ahead_s - 5)
+            await asyncio.sleep(0.01)
+            assert len(sink.sent) == 2
+            bench.clock.advance(6)
+        await bench.until_ended(3)
+    assert [one.payload for one in sink.sent] == [b"x", b"x", b"0"]
+
+
+@pytest.mark.parametrize("by_moment", [False, True])
+async def test_a_reset_is_remembered_over_a_restart(url: str, clock: testing.Clock, by_moment: bool) -> None:
+    sink = testing.FlakySink()
+    reset = dataclasses.replace(reset_of(1), reset_at=clock() + 30) if by_moment else reset_of(1)
+    async with Store(url, clock=clock) as store:
+        bench = Bench(store, clock)
+        await bench.record(main(1), reset)
+        async with bench.dispatching(sink):
+            await bench.until_ended(1)
+    clock.advance(20)
+    async with Store(url, clock=clock) as store:
+        bench = Bench(store, clock)
+        async with bench.dispatching(sink):
+            await asyncio.sleep(0.01)
+            assert len(sink.sent) == 1
+            clock.advance(11)
+            await bench.until_ended(1)
+    assert [one.payload for one in sink.sent] == [b"x", b"0"]
+
+
+async def test_a_delay_is_remembered_over_a_restart(url: str, clock: testing.Clock) -> None:
+    sink = testing.FlakySink()
+    async with Store(url, clock=clock) as store:
+        await Bench(store, clock).record(main(1, not_before=clock() + 600, expires=clock() + 700))
+    clock.advance(590)
+    async with Store(url, clock=clock) as store:
+        bench = Bench(store, clock)
+        async with bench.dispatching(sink):
+            await asyncio.sleep(0.01)
+            assert sink.sent == []
+            clock.advance(11)
+            assert await bench.until_ended(1) == ["delivered"]
+
+
+async def test_what_expired_while_the_bridge_was_stopped_is_never_sent(url: str, clock: testing.Clock) -> None:
+    sink = testing.FlakySink()
+    async with Store(url, clock=clock) as store:
+        await Bench(store, clock).record(main(1, expires=clock() + 60))
+    clock.advance(61)
+    async with Store(url, clock=clock) as store:
+        bench = Bench(store, clock)
+        async with bench.dispatching(sink):
+            assert await bench.until_ended(1) == ["expired"]
+    assert sink.sent == []
 
 
 async def test_the_next_firing_restarts_a_reset(bench: Bench) -> None:

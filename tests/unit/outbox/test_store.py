@@ -21,7 +21,8 @@ from tests.unit.outbox.conftest import Bench
 
 
 def entry(uid: int, *, fingerprint: str = "f", **fields: object) -> outbox.Entry:
-    given = {"place": testing.place(uid), "fingerprint": fingerprint, "deliveries": [testing.delivery(uid)]}
+    fired = outbox.Firing(rule="rule", deliveries=[testing.delivery(uid)])
+    given = {"place": testing.place(uid), "fingerprint": fingerprint, "firings": [fired]}
     return outbox.Entry(**{**given, **fields})  # type: ignore[arg-type]
 
 
@@ -47,7 +48,8 @@ async def test_recording_a_mail_twice_adds_nothing(bench: Bench) -> None:
 
 
 async def test_an_entry_that_cannot_be_recorded_does_not_take_its_neighbours_with_it(bench: Bench) -> None:
-    bad = outbox.Entry(place=testing.place(2), deliveries=[testing.delivery(2, options={"topic": object()})])
+    unsound = testing.delivery(2, options={"topic": object()})
+    bad = outbox.Entry(place=testing.place(2), firings=[outbox.Firing(rule="rule", deliveries=[unsound])])
     await asyncio.gather(
         bench.store.record(bench.cursor(1), [entry(1)]),
         bench.store.record(bench.cursor(3), [bad, entry(3)]),
@@ -153,6 +155,34 @@ def test_the_migrations_lead_to_the_schema_of_the_tables(tmp_path: Path) -> None
     subprocess.run(command, input=f"sqlite:///{migrated}", text=True, check=True, timeout=60, env={**os.environ})
     database.connect(f"sqlite:///{fresh}").dispose()
     assert _shape(fresh) == _shape(migrated)
+
+
+async def test_an_older_state_is_brought_up_to_date_with_what_it_holds(url: str, tmp_path: Path) -> None:
+    script = f"""
+from alembic import command
+from alembic.config import Config
+config = Config()
+config.set_main_option("script_location", {str(Path(tables.__file__).with_name("migrations"))!r})
+config.attributes["url"] = {url!r}
+command.upgrade(config, "0001")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.execute("INSERT INTO folders VALUES (1, 'home', 'INBOX', 1, 7, 0.0)")
+        connection.execute(
+            "INSERT INTO deliveries VALUES (1, 'i', 1, 1, 7, 'home', 'INBOX', 'r', 'broker', 't', 'main', 'pending',"
+            " x'78', 'text/plain', '{}', 0.0, 0.0, NULL, NULL, NULL, NULL, 0, '', '', NULL)"
+        )
+    connection.close()
+    async with Store(url) as store:
+        cursor = await store.cursor("home", "INBOX")
+        page = await store.page("broker", after=0, limit=10, horizon=0)
+        await store.record(Bench.cursor(8), [entry(8)])
+    assert cursor is not None
+    assert cursor.uid == 7
+    assert [(one.delivery.id, one.delivery.payload, one.delivery.reset_at) for one in page.deliveries] == [
+        ("i", b"x", None)
+    ]
 
 
 def _shape(path: Path) -> dict[str, object]:

@@ -12,6 +12,8 @@ import pytest
 from bridge.rules import settings
 from tests.unit.rules import making
 
+REPEATED = {"min": 3, "within": "10m"}
+
 
 @pytest.mark.parametrize(
     ("written", "place", "kind"),
@@ -37,17 +39,28 @@ from tests.unit.rules import making
         ({"when": []}, ("when",), "model_type"),
         ({"event": "gone"}, ("event",), "value_error"),
         ({"event": "nwe"}, ("event",), "literal_error"),
-        ({"throttle": "5/1m"}, ("throttle",), "extra_forbidden"),
+        ({"throttle": "5 a minute"}, ("throttle",), "value_error"),
+        ({"throttle": "0/1m"}, ("throttle",), "value_error"),
+        ({"throttle": "5/1 furlong"}, ("throttle",), "value_error"),
+        ({"throttle": {"max": 0, "within": "1m"}}, ("throttle", "max"), "greater_than_equal"),
+        ({"throttle": {"max": 1_001, "within": "1m"}}, ("throttle", "max"), "less_than_equal"),
+        ({"throttle": {"max": 5, "within": "0s"}}, ("throttle", "within"), "value_error"),
+        ({"throttle": {"max": 5, "within": "1m", "per": "{{ x"}}, ("throttle", "per"), "value_error"),
+        ({"throttle": {"max": 5, "within": "1m", "pre": "x"}}, ("throttle", "pre"), "extra_forbidden"),
+        ({"when": {"repeated": "3/10m"}}, ("when", "repeated"), "value_error"),
+        ({"when": {"repeated": {"min": 1, "within": "10m"}}}, ("when", "repeated", "min"), "rule"),
+        ({"when": {"repeated": {"min": 3, "wihtin": "10m"}}}, ("when", "repeated", "wihtin"), "rule"),
+        ({"when": {"repeated": {"min": 3, "within": "10m", "per": ""}}}, ("when", "repeated", "per"), "rule"),
+        ({"when": {"repeated": {"min": 3}}}, ("when", "repeated", "within"), "rule"),
+        ({"when": {"any": [{"repeated": REPEATED}]}}, ("when", "any", 0, "repeated"), "rule"),
+        ({"when": {"all": [{"to": "a@b"}, {"repeated": REPEATED}]}}, ("when", "all", 1, "repeated"), "rule"),
+        ({"when": {"not": {"not": {"repeated": REPEATED}}}}, ("when", "not", "not", "repeated"), "rule"),
         ({"risk": "unlock"}, ("risk",), "extra_forbidden"),
         ({"stop": "yes"}, ("stop",), "bool_type"),
         ({"mailboxes": []}, ("mailboxes",), "value_error"),
         ({"after": {"move": "a", "delete": True}}, ("after",), "value_error"),
         ({"after": {"reply": "x"}}, ("after", "reply"), "extra_forbidden"),
-        ({"after": {"move": "Done/{{ place }}"}}, ("after", "move"), "value_error"),
-        ({"failed": {"copy": ["Done", "{{ place }}"]}}, ("failed", "copy", 1), "value_error"),
-        ({"after": {"flag": "{{ place }}"}}, ("after", "flag", 0), "value_error"),
         ({"after": {"flag": "a b"}}, ("after", "flag", 0), "value_error"),
-        ({"then": [{"sink": "b", "expires": "{{ x }}"}]}, ("then", 0, "expires"), "value_error"),
         ({"then": [{"sink": "b", "expires": 5}]}, ("then", 0, "expires"), "value_error"),
         ({"then": {"sink": "b", "delay": "soon"}}, ("then", "delay"), "value_error"),
         ({"then": {"snk": "b"}}, ("then", "snk"), "rule"),
@@ -57,6 +70,17 @@ from tests.unit.rules import making
         ({"when": {"subject": r"/(?<x>a\b)(?P<x>b)/"}}, ("when", "subject"), "value_error"),
         ({"then": [{"sink": "b", "reset": {"payload": 1}}]}, ("then", 0, "reset", "after"), "missing"),
         ({"then": [{"sink": "b", "too_big": "cut"}]}, ("then", 0, "too_big"), "literal_error"),
+        ({"after": {"move": "Done/{{ x"}}, ("after", "move"), "value_error"),
+        ({"failed": {"copy": ["Done", "{% if x %}y{% endif %}"]}}, ("failed", "copy", 1), "value_error"),
+        ({"after": {"flag": "a b{{ x }}"}}, ("after", "flag", 0), "value_error"),
+        ({"after": {"flag": "\\{{ x }}"}}, ("after", "flag", 0), "value_error"),
+        ({"then": [{"sink": "b", "expires": "soon"}]}, ("then", 0, "expires"), "value_error"),
+        ({"then": [{"sink": "b", "delay": 5}]}, ("then", 0, "delay"), "value_error"),
+        (
+            {"then": [{"sink": "b", "reset": {"after": None, "payload": 1}}]},
+            ("then", 0, "reset", "after"),
+            "value_error",
+        ),
         ({"then": [{"sink": "b", "max_bytes": "1 furlong"}]}, ("then", 0, "max_bytes"), "value_error"),
         ({"then": [{"sink": "b", "keys": {"a": "1"}}]}, ("then", 0, "keys", "a"), "int_type"),
         ({"name": ""}, ("name",), "string_too_short"),
@@ -96,8 +120,8 @@ def test_conditions_keep_the_order_of_the_file() -> None:
 
 def test_a_key_that_is_not_built_is_known_as_planned() -> None:
     interface = {"attachment", "forwarded", "calendar", "data", "hours", "days", "max_age", "since", "auth", "totp"}
-    assert interface | {"hmac", "repeated"} == settings.When.planned - set(settings.When.model_fields)
-    assert {"throttle", "risk"} == settings.Rule.planned
+    assert interface | {"hmac"} == settings.When.planned - set(settings.When.model_fields)
+    assert {"risk"} == settings.Rule.planned
 
 
 def test_the_schema_takes_what_the_models_take() -> None:
@@ -111,10 +135,15 @@ def test_the_schema_takes_what_the_models_take() -> None:
             "body": ["a", "/b/"],
             "any": [{"size": ">1MB", "automatic": "any"}, {"not": {"flags": ["!seen"], "folder": "INBOX"}}],
             "if": "{{ temp > 3 }}",
+            "repeated": {**REPEATED, "per": "{{ mail.from }}"},
         },
         "extract": {"temp": [{"header.X": "/x/"}, {"body": "/x/", "type": "float", "default": 3}]},
-        "then": [{"sink": "b", "topic": "x", "as": "cbor", "expires": "5m", "reset": {"after": "3s", "payload": 1}}],
-        "after": {"seen": True, "move": "Done"},
+        "then": [
+            {"sink": "b", "topic": "x", "as": "cbor", "expires": "5m", "reset": {"after": "3s", "payload": 1}},
+            {"sink": "b", "delay": "{{ x }}", "expires": "{{ x }}", "reset": {"after": "{{ x }}", "payload": 1}},
+        ],
+        "after": {"seen": True, "flag": ["$x-{{ temp }}"], "move": "Done/{{ temp }}"},
+        "throttle": {"max": 5, "within": "1m", "per": "{{ mail.from }}"},
     }
     jsonschema.Draft202012Validator(schema).validate(rule)
     making.rule(**rule)

@@ -164,7 +164,12 @@ class Mail:
     @functools.cached_property
     def fresh(self) -> str:
         """``text`` without quoted history and signature."""
-        return fresh.fresh(self.text)
+        part = self.text_part
+        if part is None or part.type != "text/html":
+            return fresh.fresh(self.text)
+        cited = text.readable(part, self.content.get(part.section, b""), cited=True)
+        new = fresh.fresh(cited)
+        return self.text if new == cited else new  # nothing was quoted: the links may stay
 
     @functools.cached_property
     def forwarded(self) -> Mail | None:

@@ -16,16 +16,18 @@ _SENT_FROM_CHARS = 160
 
 def fresh(text: str) -> str:
     """What is left of a readable text (``Mail.text``); the replies between quotes are. What has been through here
-    comes out as it is. A text of more than ``limits.LINES`` lines is nobody's reply: only its ends are stripped.
+    comes out as it is. Where no older mail begins within ``limits.LINES`` lines, a longer text is nobody's reply: only
+    its ends are stripped.
     """
     lines = text.split("\n", limits.LINES)
-    if len(lines) > limits.LINES:
+    kept, ended = _written(lines[: limits.LINES])
+    if not ended and len(lines) > limits.LINES:
         return text.strip()
-    return "\n".join(_unsigned(_written(lines))).strip()
+    return "\n".join(_unsigned(kept)).strip()
 
 
-def _written(lines: list[str]) -> list[str]:
-    """The lines that are no quote, down to where an older mail begins."""
+def _written(lines: list[str]) -> tuple[list[str], bool]:
+    """The lines that are no quote, down to where an older mail begins, and whether one does."""
     kept: list[str] = []
     headerless = 0  # up to here lines look like a header and are none
     for n, line in enumerate(lines):
@@ -33,18 +35,18 @@ def _written(lines: list[str]) -> list[str]:
             _gap(kept)
             continue
         if quoting.mark(line) in ("forwarded", "original"):
-            break
+            return kept, True
         if n >= headerless and quoting.label(line) is not None:
             header = quoting.block(lines, n, wrapped=False, marked=False)
             if header.is_telling:
                 _drop_rule(kept)
-                break
+                return kept, True
             headerless = header.end
         if line or (kept and kept[-1]):
             kept.append(line)
         if line[-1:] in (":", "：") and _introduces(lines, n, kept):
-            break
-    return kept
+            return kept, True
+    return kept, False
 
 
 def _introduces(lines: list[str], n: int, kept: list[str]) -> bool:

@@ -125,8 +125,11 @@ WROTE = frozenset(
 WROTE_BEFORE_NAME = frozenset(fold(verb) for verb in ("schrieb", "schreef", "skrev", "írta", "odesílatel"))
 WROTE_ENDS = ("写道", "寫道", "님이 작성", "さんは書きました")  # without a blank before them
 # What that begins with; where it does not, it may have begun on the line above.
-ON = re.compile(r"(?:On|Am|Le|El|Il|Op|Em|No dia|W dniu|Dnia|Den|Dne|Dňa|În|La|Στις)\s", re.IGNORECASE)
-ON_A_DAY = re.compile(r"[^\W\d]{2,4}\.?,? (?:den )?\d{1,2}\.?[\s,]|\d{1,4}\s?[./年-]\s?\d{1,2}\s?[./月-]", re.IGNORECASE)
+ON = re.compile(
+    r"(?:On|Am|Le|El|Il|Op|Em|No dia|W dniu|Dnia|Den|Dne|Dňa|În|La|Στις)\s"
+    r"|[^\W\d]{2,4}\.?,? (?:den )?\d{1,2}\.?[\s,]|\d{1,4}\s?[./年-]\s?\d{1,2}\s?[./月-]",
+    re.IGNORECASE,
+)
 
 # Before the colon of a subject.
 REPLY = frozenset(

@@ -126,7 +126,7 @@ def intro(lines: Sequence[str], *, quote_follows: bool) -> int:
     shortest = 0
     for count in range(1, len(above) + 1):
         line = above[-count]
-        begins = phrases.ON.match(line) is not None or phrases.ON_A_DAY.match(line) is not None
+        begins = phrases.ON.match(line) is not None
         if not begins and (shortest or not quote_follows):
             continue
         told = _tells(" ".join(above[-count:]))

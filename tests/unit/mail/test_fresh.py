@@ -230,3 +230,8 @@ def test_every_line_is_looked_at_a_bounded_number_of_times(line: str, monkeypatc
 def test_a_text_of_too_many_lines_is_left_as_it_is() -> None:
     text = "\n".join(["> x"] * (limits.LINES + 1))
     assert fresh(text) == text
+
+
+def test_a_long_history_goes_all_the_same() -> None:
+    history = "\n".join(["old"] * 2 * limits.LINES)
+    assert fresh(f"Yes.\n\n{INTROS[0]}\n{history}") == "Yes."

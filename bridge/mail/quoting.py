@@ -91,12 +91,12 @@ def block(lines: Sequence[str], at: int, *, wrapped: bool, marked: bool) -> Bloc
             if name:
                 fields[name] = value
             since = 0
+        elif marked and wrapped and _OTHER_FIELD.match(line):
+            name = ""
         elif name and not fields[name]:
             fields[name] = line.strip()  # beneath its label, as in a table
         elif wrapped and name and _goes_on(lines, n, fields[name], since, is_list=name in ("To", "Cc", "Bcc")):
             fields[name] += " " + line.strip()
-        elif marked and wrapped and _OTHER_FIELD.match(line):
-            name = ""
         elif not (marked and wrapped and not name and line[:1].isspace()):  # what is passed over may be folded
             break
         n += 1

@@ -68,20 +68,29 @@ def around(told: Quoted, outer: structure.Anatomy) -> structure.Anatomy:
 
 def _find(lines: list[str], *, is_reply: bool, wrapped: bool) -> tuple[int, quoting.Block | None]:
     """(where the header begins, the header)"""
-    headerless = 0
-    for n, line in enumerate(lines):
-        kind = quoting.mark(line)
-        if kind == "forwarded" or (kind == "original" and not is_reply and not line.startswith(">")):
-            begin = next((at for at in range(n + 1, min(n + _LOOK_AHEAD, len(lines))) if lines[at].strip("> ")), n + 1)
+    headerless = 0  # up to here lines look like a header and are none
+    for n, line in enumerate(lines[: limits.LINES]):
+        if _announces(line, is_reply=is_reply):
+            ahead = range(n + 1, min(n + _LOOK_AHEAD, len(lines)))
+            begin = next((at for at in ahead if lines[at].strip("> ")), n + 1)
             header = quoting.block(lines, begin, wrapped=wrapped, marked=True)
             if len(header.fields) > 1 and {"From", "Subject"} & header.fields.keys():
                 return begin, header
         elif n >= headerless and not is_reply and quoting.label(line) is not None:
-            header = quoting.block(lines, n, wrapped=wrapped, marked=False)
+            header = quoting.block(lines, n, wrapped=wrapped)
             if header.is_telling:
                 return n, header
             headerless = header.end
     return 0, None
+
+
+def _announces(line: str, *, is_reply: bool) -> bool:
+    """Whether a mail that is forwarded begins behind this line. An answer quotes such lines too."""
+    kind = quoting.mark(line)
+    is_quoted = line.startswith(">")
+    return (kind == "forwarded" and not (is_reply and is_quoted)) or (
+        kind == "original" and not (is_reply or is_quoted)
+    )
 
 
 def _is_reply(subject: str) -> bool:

@@ -37,7 +37,7 @@ def _written(lines: list[str]) -> tuple[list[str], bool]:
         if quoting.mark(line) in ("forwarded", "original"):
             return kept, True
         if n >= headerless and quoting.label(line) is not None:
-            header = quoting.block(lines, n, wrapped=False, marked=False)
+            header = quoting.block(lines, n, wrapped=True, lists_only=True)
             if header.is_telling:
                 _drop_rule(kept)
                 return kept, True

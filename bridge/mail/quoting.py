@@ -14,6 +14,7 @@ from bridge.mail import phrases
 LABEL_CHARS = 40
 LINE_CHARS = 400  # of a line that introduces a quote; what is longer is prose
 HEADER_LINES = 100
+_LISTS = ("To", "Cc", "Bcc")
 _INTRO_LINES = 4
 _FOLDED_LINES = 8  # that a field other than addresses is wrapped over
 _RULE_CHARS = 20
@@ -73,10 +74,11 @@ def unquoted(line: str) -> str:
     return line[1:].removeprefix(" ") if line.startswith(">") else line
 
 
-def block(lines: Sequence[str], at: int, *, wrapped: bool, marked: bool) -> Block:
+def block(lines: Sequence[str], at: int, *, wrapped: bool, marked: bool = False, lists_only: bool = False) -> Block:
     """The header that begins at ``at``; its fields may be none. ``wrapped``: a mail program may have broken its lines
-    (in plain text), so that what follows up to a blank line belongs to it. ``marked``: a line above says that it is a
-    header, so that fields of no interest are passed over.
+    (in plain text), so that what follows up to a blank line belongs to it; ``lists_only``: only lists of addresses, so
+    that no line further down decides. ``marked``: a line above says that it is a header, so that fields of no interest
+    are passed over.
     """
     fields: dict[str, str] = {}
     name, since, n = "", 0, at
@@ -95,7 +97,13 @@ def block(lines: Sequence[str], at: int, *, wrapped: bool, marked: bool) -> Bloc
             name = ""
         elif name and not fields[name]:
             fields[name] = line.strip()  # beneath its label, as in a table
-        elif wrapped and name and _goes_on(lines, n, fields[name], since, is_list=name in ("To", "Cc", "Bcc")):
+        elif (
+            wrapped
+            and name
+            and (
+                (name in _LISTS and _list_goes_on(fields[name], line)) or (not lists_only and _goes_on(lines, n, since))
+            )
+        ):
             fields[name] += " " + line.strip()
         elif not (marked and wrapped and not name and line[:1].isspace()):  # what is passed over may be folded
             break
@@ -103,10 +111,12 @@ def block(lines: Sequence[str], at: int, *, wrapped: bool, marked: bool) -> Bloc
     return Block(fields=fields, end=n)
 
 
-def _goes_on(lines: Sequence[str], n: int, value: str, since: int, *, is_list: bool) -> bool:
+def _list_goes_on(value: str, line: str) -> bool:
+    return value.endswith((",", ";")) or "@" in line
+
+
+def _goes_on(lines: Sequence[str], n: int, since: int) -> bool:
     """Whether a line without a label belongs to the field above it: a blank line or another label has to come soon."""
-    if is_list and (value.endswith((",", ";")) or "@" in lines[n]):
-        return True
     if since > 2:
         return False
     for line in map(unquoted, lines[n + 1 : n + 1 + _FOLDED_LINES]):

@@ -106,6 +106,8 @@ BLOCK = "From: A <a@b.c>\nSent: Monday 10:00\nTo: x\nSubject: inner\n\nbody"
         ("-----Original Message-----\n" + BLOCK, "RE: x", False),
         ("-----Original Message-----\n" + BLOCK, "FW: RE: x", True),
         ("----- Forwarded message -----\n" + BLOCK, "Re: x", True),
+        ("> ---- Forwarded message ----\n> " + BLOCK.replace("\n", "\n> "), "Re: Fwd: x", False),
+        ("> ---- Forwarded message ----\n> " + BLOCK.replace("\n", "\n> "), "Fwd: x", True),
         ("> " + BLOCK.replace("\n", "\n> "), "x", False),
         ("-----Original Message-----\nno header", "FW: x", False),
         ("From: A <a@b.c>\nSubject: a device says so\ntemp=1", "x", False),

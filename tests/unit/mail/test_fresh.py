@@ -47,6 +47,7 @@ HEADERS = [
     "*From:* Ada <ada@example.org>\n*Sent:* Monday, November 2, 2026 10:00 AM\n*To:* Bob\n*Subject:* Gate",
     "Von: Ada <ada@example.org>\nGesendet: Montag, 2. November 2026 10:00\nAn: Bob\nCc: Eve\nBetreff: Tor",
     "Gesendet: Montag, 2. November 2026 um 10:00 Uhr\nVon: Ada <ada@example.org>\nAn: Bob\nBetreff: Tor",
+    "From: Ada\nSent: Monday\nTo: Bob <bob@example.org>;\n  Eve Long\n  <eve@example.org>\nCc: x\nSubject: Gate",
     "De : Ada <ada@example.org>\nEnvoyé : lundi 2 novembre 2026 10:00\nÀ : Bob\nObjet : Porte",
     "De: Ada <ada@example.org>\nEnviado: lunes, 2 de noviembre de 2026 10:00\nPara: Bob\nAsunto: Puerta",
     "Da: Ada <ada@example.org>\nInviato: lunedì 2 novembre 2026 10:00\nA: Bob\nOggetto: Porta",

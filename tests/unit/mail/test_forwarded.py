@@ -196,7 +196,19 @@ def test_a_quoted_header_never_becomes_another(text: str, wrapped: bool) -> None
         assert len(fields) == len(set(fields))
         assert set(fields) <= known
         assert found.head.count(b"\n") == len(fields) + 1
+        assert not set(found.head.replace(b"\r\n", b"")) & set(b"\r\n\0")
         assert header.end(found.head) == len(found.head)
+
+
+@pytest.mark.parametrize("char", ["\r", "\0", "\x0b", "\x0c", "\x85", "\u2028", "\x1b"])
+@pytest.mark.parametrize("field", ["From", "To", "Subject", "Date"])
+def test_a_value_stays_in_its_line(field: str, char: str) -> None:
+    text = f"---- Forwarded message ----\nFrom: a@b.c\nSubject: x\n{field}: x{char}X-Evil: 1\n\nbody"
+    text = text.replace(f"{field}: x\n", "") if field != "From" else text.replace("From: a@b.c\n", "")
+    found = forwarded.quoted(text, subject="x", wrapped=True)
+    assert found is not None
+    assert not set(found.head.replace(b"\r\n", b"").decode()) & set(char)
+    assert header.parse(found.head).all("X-Evil") == []
 
 
 @given(st.binary(max_size=200), st.sampled_from(["message/rfc822", "text/plain", "text/html"]))

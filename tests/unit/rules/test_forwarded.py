@@ -9,7 +9,7 @@ import pytest
 
 from bridge import plugins, rules
 from bridge.mail import Mail, limits
-from bridge.rules import verify
+from bridge.rules import sections, verify
 from tests.unit.rules import making
 
 QUOTED = (
@@ -165,6 +165,14 @@ def test_an_attached_mail_in_hand_is_looked_at_at_once() -> None:
 def test_a_text_that_may_quote_a_mail_is_asked_for(prefix: bytes) -> None:
     made = making.compiled(making.rule(when={"forwarded": {"subject": "wartung"}}))
     assert made.wants(unfetched([TEXT, SHORT], prefix)) == {"1": limits.TEXT_BYTES}
+
+
+def test_what_came_with_a_quoted_mail_is_asked_for_together_with_the_text() -> None:
+    picture = (b"IMAGE", b"JPEG", (b"NAME", b"a.jpg"), None, None, b"BASE64", 90_000)
+    for prefix in (b"--b\r\n\r\nFYI", b"--b\r\n\r\n" + QUOTED.encode()):
+        mail = unfetched([TEXT, picture], prefix)
+        wanted = sections.within(mail, lambda inner: [sections.parts(inner, inner.attachments, 7)])
+        assert sections.together(wanted) == {"1": limits.TEXT_BYTES, "2": 7}
 
 
 def test_a_mail_without_any_text_carries_none() -> None:

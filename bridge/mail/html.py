@@ -8,6 +8,7 @@ entities in linear time.
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from collections.abc import Iterator
@@ -67,15 +68,21 @@ def to_text(source: str, *, cited: bool = False) -> str:
 
     ``cited``: lines of what mail programs quote begin with ``> ``, as in plain text, and there are no links.
     """
-    walk = _Walk()
-    flat = walk.flat(_TAG.split(_PRE.sub(_keep_lines, _OURS.sub(" ", source[: limits.HTML_CHARS]))))
-    text, *targets = _decoded(_LINK.join([flat, *walk.links])).split(_LINK)
-    text = _BLANKS.sub(" ", invisible.drop(text))
+    marked, targets = _read(source[: limits.HTML_CHARS])
     if cited:
-        return "\n".join(_cited(text))
-    text = "\n".join(filter(None, map(_line, _rows(_CITES.sub("", text)))))
+        return "\n".join(_cited(marked))
+    text = "\n".join(filter(None, map(_line, _rows(_CITES.sub("", marked)))))
     found = [link for link in targets if link.startswith(_WEB) and len(link) <= _LINK_CHARS and link not in text]
     return "\n".join([text, "", *found]) if found else text
+
+
+@functools.lru_cache(maxsize=1)  # one mail's, which may be asked for in both forms
+def _read(source: str) -> tuple[str, tuple[str, ...]]:
+    """(the text, with our marks in it; where the links lead)"""
+    walk = _Walk()
+    flat = walk.flat(_TAG.split(_PRE.sub(_keep_lines, _OURS.sub(" ", source))))
+    text, *targets = _decoded(_LINK.join([flat, *walk.links])).split(_LINK)
+    return _BLANKS.sub(" ", invisible.drop(text)), tuple(targets)
 
 
 class _Walk:

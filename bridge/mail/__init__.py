@@ -11,6 +11,8 @@ never parsed. Every accessor takes any bytes at all: what cannot be read is read
     multipart.py  where the parts of a body lie
     part.py       one leaf; params.py: the parameters of its Content-Type and Content-Disposition
     text.py       a part's bytes → the text that people read; transfer.py, charset.py and html.py: the steps to it
+    fresh.py      the text without what it quotes; forwarded.py: the mail that it carries (quoting.py: how both look,
+                  phrases.py: in which words)
     limits.py     what is too much
 """
 
@@ -23,7 +25,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.mail import address, header, structure, text
+from bridge.mail import address, forwarded, fresh, header, limits, structure, text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -158,6 +160,45 @@ class Mail:
         """The readable text, as far as it is in hand ("" where there is none)."""
         part = self.text_part
         return text.readable(part, self.content.get(part.section, b"")) if part else ""
+
+    @functools.cached_property
+    def fresh(self) -> str:
+        """``text`` without quoted history and signature."""
+        part = self.text_part
+        if part is None or part.type != "text/html":
+            return fresh.fresh(self.text)
+        cited = text.readable(part, self.content.get(part.section, b""), cited=True)
+        new = fresh.fresh(cited)
+        return self.text if new == cited else new  # nothing was quoted: the links may stay
+
+    @functools.cached_property
+    def forwarded(self) -> Mail | None:
+        """The mail that this one carries, attached or else quoted, as far as it is in hand; None where it carries none.
+        It is where this one is, came when this one came, and has its flags; the rest is its own.
+        """
+        part = self.forwarded_part
+        return self._attached(part) if part else self._quoted()
+
+    @functools.cached_property
+    def forwarded_part(self) -> structure.Part | None:
+        """The part that is a mail itself; None where none is, so that one can only be quoted."""
+        return forwarded.attached(self.parts)
+
+    def _attached(self, part: structure.Part) -> Mail | None:
+        raw = text.decode(part, self.content.get(part.section, b"")[: limits.FORWARDED_BYTES])
+        if not raw:
+            return None
+        inner = Mail.from_bytes(raw, place=self.place, received=self.received)
+        return dataclasses.replace(inner, flags=self.flags, event=self.event)
+
+    def _quoted(self) -> Mail | None:
+        told = self.text_part and forwarded.quoted(
+            self.text, subject=self.subject, wrapped=self.text_part.type == "text/plain"
+        )
+        if not told:
+            return None
+        anatomy = forwarded.around(told, self._anatomy)
+        return dataclasses.replace(self, head=told.head, size=len(told.head) + len(told.text.encode()), body=anatomy)
 
     @property
     def has_text(self) -> bool:

@@ -8,14 +8,21 @@ entities in linear time.
 
 from __future__ import annotations
 
+import functools
+import html
 import re
+from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser
 
-from bridge.mail import limits
+from bridge.mail import hiding, invisible, limits
 
-_BREAK, _CELL, _LINK = "\x1e", "\x1f", "\x1d"
-_OURS = re.compile("[\0\x1d-\x1f]")
+_BREAK, _ROW, _CELL, _LINK = "\x1e", "\x1c", "\x1f", "\x1d"
+_CITE, _UNCITE = "\x16", "\x17"
+_CITES = re.compile(f"([{_CITE}{_UNCITE}])")
+_BREAK_OR_BLANK = f"{_BREAK} "
+_EMOJI_CHARS = 8
+_OURS = re.compile("[\0\x16\x17\x1c-\x1f]")
 
 # Every alternative keeps what it took, to the end if need be, so that nothing is read twice.
 _ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?)*>?"""
@@ -32,33 +39,100 @@ _BLOCKS = re.findall(
     " footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu nav ol option p pre section summary table tbody tfoot"
     " thead tr ul",
 )
-_MARKS = {**{f"{slash}{name}": _BREAK for name in _BLOCKS for slash in ("", "/")}, "td": _CELL, "th": _CELL}
+_MARKS = {
+    **{f"{slash}{name}": _BREAK for name in _BLOCKS for slash in ("", "/")},
+    **{f"{slash}{name}": _ROW for name in ("table", "tr") for slash in ("", "/")},
+    "td": _CELL,
+    "th": _CELL,
+}
+_INLINE = re.findall(r"[\w:]+", "a abbr b big center cite code em font i o:p s small span strong sub sup u")
+# Tags without attributes, as nearly all end tags are: they need no second look.
+_PLAIN = {
+    **{f"{slash}{name}": "" for name in _INLINE for slash in ("", "/")},
+    **{name: mark for name, mark in _MARKS.items() if not name.endswith("blockquote")},
+}
+_PLAIN |= {name.upper(): mark for name, mark in _PLAIN.items()}
 _PRE = re.compile(r"<pre(?=[\s>]).*?(?:</pre|\Z)", re.DOTALL | re.IGNORECASE)
 _HREF = re.compile(r"""href\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
+_ALT = re.compile(r"""alt\s*+=\s*+(?:"([^"]{1,40}+)"|'([^']{1,40}+)')""", re.IGNORECASE)
+_QUOTES = re.compile(r"cite|quote", re.IGNORECASE)
 _WEB = ("http://", "https://")
-_BLANKS = re.compile(r"[ \t\r\n\f\v\xa0]+")
+_BLANKS = re.compile(r"[ \t\r\n\f\v\xa0\u2000-\u200a\u202f\u205f\u2800\u3000]+")
 _LINKS = 50
 _LINK_CHARS = 2_000
 
 
-def to_text(source: str) -> str:
+def to_text(source: str, *, cited: bool = False) -> str:
     """A line for each block and each table row, a tab between the cells of a row. Where the links lead, if the text
     does not say so, stands at the end behind a blank line, one a line: in the text it would tear sentences apart.
+
+    ``cited``: lines of what mail programs quote begin with ``> ``, as in plain text, and there are no links.
     """
-    source = _OURS.sub(" ", source[: limits.HTML_CHARS])
-    links: dict[str, None] = {}
-
-    def mark(tag: re.Match[str]) -> str:
-        name = (tag[2] or "").lower()
-        if name == "a" and len(links) < _LINKS and (href := _HREF.search(tag[3])):
-            links[(href[1] or href[2] or href[3] or "").strip()] = None
-        return _MARKS.get(name, "")
-
-    flat = _TAG.sub(mark, _PRE.sub(_keep_lines, source))
-    shown, *targets = _decoded(_LINK.join([flat, *links])).split(_LINK)
-    text = "\n".join(filter(None, map(_line, _BLANKS.sub(" ", shown).split(_BREAK))))
+    marked, targets = _read(source[: limits.HTML_CHARS])
+    if cited:
+        return "\n".join(_cited(marked))
+    text = "\n".join(filter(None, map(_line, _rows(_CITES.sub("", marked)))))
     found = [link for link in targets if link.startswith(_WEB) and len(link) <= _LINK_CHARS and link not in text]
     return "\n".join([text, "", *found]) if found else text
+
+
+@functools.lru_cache(maxsize=1)  # one mail's, which may be asked for in both forms
+def _read(source: str) -> tuple[str, tuple[str, ...]]:
+    """(the text, with our marks in it; where the links lead)"""
+    walk = _Walk()
+    flat = walk.flat(_TAG.split(_PRE.sub(_keep_lines, _OURS.sub(" ", source))))
+    text, *targets = _decoded(_LINK.join([flat, *walk.links])).split(_LINK)
+    return _BLANKS.sub(" ", invisible.drop(text)), tuple(targets)
+
+
+class _Walk:
+    """What each tag becomes in the text."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, None] = {}
+        self._hidden: hiding.Element | None = None
+        self._cites: list[bool] = []  # of the blockquotes that are open
+
+    def flat(self, pieces: list[str | None]) -> str:
+        """``pieces``: a text, and for each tag the groups of ``_TAG`` and the text behind it."""
+        out = [pieces[0] or ""]
+        for name, attributes, text in zip(pieces[2::4], pieces[3::4], pieces[4::4], strict=True):
+            if self._hidden is None:
+                if attributes == ">" and (mark := _PLAIN.get(name or "")) is not None:
+                    out += (mark, text or "")
+                    continue
+                out.append(self._tag((name or "").lower(), attributes or ""))
+            elif self._hidden.ends(lower := (name or "").lower(), is_block=lower in _MARKS):
+                self._hidden = None
+                out.append(self._tag(lower, attributes or ""))
+            if self._hidden is None:
+                out.append(text or "")
+        return "".join(out)
+
+    def _tag(self, name: str, attributes: str) -> str:
+        if "=" in attributes and hiding.is_unseen(name, attributes):
+            self._hidden = hiding.Element(name)
+            return _MARKS.get(name, "")
+        return self._mark(name, attributes)
+
+    def _mark(self, name: str, attributes: str) -> str:
+        if name == "a" and len(self.links) < _LINKS and (href := _HREF.search(attributes)):
+            self.links[(href[1] or href[2] or href[3] or "").strip()] = None
+        elif name == "img":
+            return _picture(attributes)
+        elif name == "blockquote":
+            self._cites.append(_QUOTES.search(attributes) is not None)
+            return _BREAK + _CITE * self._cites[-1]
+        elif name == "/blockquote":
+            return _BREAK + _UNCITE * (bool(self._cites) and self._cites.pop())
+        return _MARKS.get(name, "")
+
+
+def _picture(attributes: str) -> str:
+    """A picture that stands for a character, such as an emoji."""
+    alt = _ALT.search(attributes)
+    shown = html.unescape(alt[1] or alt[2]) if alt else ""
+    return shown if len(shown) <= _EMOJI_CHARS and not shown.isascii() and not any(map(str.isalnum, shown)) else ""
 
 
 def _keep_lines(block: re.Match[str]) -> str:
@@ -71,6 +145,24 @@ def _decoded(flat: str) -> str:
         return flat
     body = LexborHTMLParser("<body>\x1d" + flat.replace("<", "&lt;")).body
     return body.text()[1:] if body else flat
+
+
+def _rows(text: str) -> Iterator[str]:
+    """The lines. Between two cells of a row there is no other break, and one in a cell's beginning or end is none."""
+    for row in text.split(_ROW):
+        cells = (cell.strip(_BREAK_OR_BLANK) for cell in row.split(_CELL)) if _CELL in row else [row]
+        yield from _CELL.join(cells).split(_BREAK)
+
+
+def _cited(text: str) -> Iterator[str]:
+    """The lines, those within a quote with its sign."""
+    depth = 0
+    for piece in _CITES.split(text):
+        if piece in (_CITE, _UNCITE):
+            depth = max(depth + (1 if piece == _CITE else -1), 0)
+        else:
+            lines = filter(None, map(_line, _rows(piece)))
+            yield from (f"> {line}" if depth else line for line in lines)
 
 
 def _line(row: str) -> str:

@@ -15,3 +15,6 @@ ADDRESSES = 1_000  # in one field
 PARTS = 500  # leaves of a structure
 DEPTH = 50  # of nested multiparts
 NAME_CHARS = 255  # of a file name
+LINES = 2_000  # of a text, in which a quoted mail has to begin
+FORWARDED_BYTES = 262_144  # of an attached mail as transferred
+FORWARDED_DEPTH = 3  # of a mail in a mail in a mail

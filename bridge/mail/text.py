@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from bridge.mail import charset, html, limits, transfer
+from bridge.mail import charset, html, invisible, limits, transfer
 from bridge.mail.part import Part
 
-_INVISIBLE = re.compile("[\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u034f]+")
-_SPACES = re.compile("[\xa0\u2000-\u200a\u202f\u205f\u3000]")
+_SPACES = re.compile("[\xa0\u2000-\u200a\u202f\u205f\u2800\u3000]")
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _EMPTY_LINES = re.compile("\n{3,}")
@@ -22,13 +21,14 @@ def decode(part: Part, raw: bytes) -> bytes:
     return transfer.decode(raw, part.encoding)
 
 
-def readable(part: Part, raw: bytes) -> str:
+def readable(part: Part, raw: bytes, *, cited: bool = False) -> str:
     """The text of a text part: decoded, HTML turned to text, white space tidied (no-break spaces are spaces, what
     cannot be seen is gone, lines end with a line feed and without blanks). ``raw`` may be cut off anywhere.
+    ``cited``: what HTML quotes has ``> `` before its lines, as in plain text (``html.to_text``).
     """
     octets = decode(part, raw[: limits.TEXT_BYTES])
     if part.type == "text/html":
-        text = html.to_text(charset.decode(octets, part.charset or _declared(octets)))
+        text = html.to_text(charset.decode(octets, part.charset or _declared(octets)), cited=cited)
     else:
         text = charset.decode(octets, part.charset)
         text = _unflowed(text, delsp=part.delsp) if part.flowed else text
@@ -44,7 +44,7 @@ def _declared(octets: bytes) -> str:
 def _tidy(text: str) -> str:
     text = _LINE_ENDS.sub("\n", text)
     if not text.isascii():
-        text = _SPACES.sub(" ", _INVISIBLE.sub("", text))
+        text = _SPACES.sub(" ", invisible.drop(text))
     text = _CONTROLS.sub(" ", text)
     text = "\n".join(map(str.rstrip, text.split("\n")))
     return _EMPTY_LINES.sub("\n\n", text).strip()

@@ -98,7 +98,7 @@ def reason(verdict: rules.Verdict) -> rules.Checked | None:
 
 
 def _in_group(path: str) -> bool:
-    return path.startswith(("when.any.", "when.all.", "when.not."))
+    return path.startswith("when.") and any(f".{group}." in path for group in ("any", "all", "not"))
 
 
 def _delivery(mail: Mail, delivery: Delivery, encoding: str) -> dict[str, Any]:

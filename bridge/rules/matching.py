@@ -13,6 +13,7 @@ from typing import Any
 
 from bridge import plugins, rules
 from bridge.mail import Mail
+from bridge.rules import sections
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
@@ -31,6 +32,12 @@ class Look:
     def aside(self) -> Look:
         """A look of the same mail, whose findings count only if somebody takes them over."""
         look = Look(self.mail, self.moment, dict(self.values), explain=False)
+        look.lines = self.lines
+        return look
+
+    def into(self, mail: Mail) -> Look:
+        """A look at another mail in its stead; what is found there is found here."""
+        look = Look(mail, self.moment, self.values, explain=False)
         look.lines = self.lines
         return look
 
@@ -223,6 +230,32 @@ class Named(Node):
         return self._group.sections(mail)
 
 
+class Carried(Node):
+    """The same keys, for the mail that this one carries; without one it does not hold."""
+
+    def __init__(self, path: str, group: Group) -> None:
+        self._path = path
+        self._group = group
+        self.need = rules.Need.CONTENT
+        self.late, self.names, self.mentions = group.late, group.names, group.mentions
+
+    def holds(self, look: Look) -> bool:
+        mail = look.mail.forwarded
+        if look.lines is not None:
+            saw = f'carries "{clip(mail.subject)}"' if mail else "carries no mail"
+            look.note(self._path, "a mail that it carries", held=mail is not None, saw=saw)
+        return mail is not None and self._group.holds(look.into(mail))
+
+    def possible(self, look: Look) -> bool:
+        if any(sections.forwarded(look.mail)):
+            return True
+        mail = look.mail.forwarded
+        return mail is not None and self._group.possible(look.into(mail))
+
+    def sections(self, mail: Mail) -> Iterator[Sections]:
+        return sections.within(mail, self._group.sections)
+
+
 def _in_file_order(lines: list[rules.Checked], starts: list[tuple[int, int]]) -> None:
     """Members are looked at cheapest first, and shown as they are written."""
     if not starts:
@@ -247,6 +280,8 @@ def compile_when(when: Any, path: str = "when") -> Group:
 def _node(path: str, key: str, setting: Any) -> Node:
     if key == "not":
         return Named(path, "not this", Not(compile_when(setting, path)))
+    if key == "forwarded":
+        return Carried(path, compile_when(setting, path))
     if key in ("any", "all"):
         members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
         return Named(path, "one of these", Any_(members)) if key == "any" else Named(path, "all of these", All(members))

@@ -57,3 +57,4 @@ class _Finder(rules.Finder):
 
 SUBJECT = Reading(name="subject", read=lambda mail: mail.subject)
 BODY = Reading(name="body", read=lambda mail: mail.text, need=rules.Need.TEXT)
+FRESH = Reading(name="fresh body", read=lambda mail: mail.fresh, need=rules.Need.TEXT)

@@ -5,7 +5,7 @@ A section is named as IMAP has it (``Part.section``). What is in hand already is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from bridge.mail import Mail, limits
 from bridge.mail.part import Part
@@ -17,6 +17,22 @@ def text(mail: Mail) -> Sections:
     """The readable text."""
     part = mail.text_part
     return {} if part is None else parts(mail, [part], limits.TEXT_BYTES)
+
+
+def forwarded(mail: Mail) -> Sections:
+    """The mail that it carries: the attached one, else the text in which it may be quoted."""
+    attached = mail.forwarded_part
+    return text(mail) if attached is None else parts(mail, [attached], limits.FORWARDED_BYTES)
+
+
+def within(mail: Mail, wanted: Callable[[Mail], Iterable[Sections]]) -> Iterator[Sections]:
+    """What has to be in hand before somebody can look at the mail that it carries; ``wanted`` says what they look at.
+    What came with a quoted mail is the outer mail's. As long as the text does not show one, it may be the next octet
+    that does.
+    """
+    yield forwarded(mail)
+    if mail.forwarded_part is None:
+        yield from wanted(mail.forwarded or mail)
 
 
 def parts(mail: Mail, wanted: Iterable[Part], octets: int) -> Sections:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import pydantic
 
 from bridge import plugins, rules, schema
+from bridge.mail import limits
 from bridge.rules import aftermath, counting, expectation, flags, nested, template, timing
 from bridge.rules.sources import Extract, ValueName
 
@@ -27,7 +28,6 @@ class Conditions(schema.Model):
     planned: ClassVar[frozenset[str]] = frozenset(
         (
             "attachment",
-            "forwarded",
             "calendar",
             "data",
             "hours",
@@ -57,6 +57,25 @@ class Conditions(schema.Model):
         )
 
 
+def _not_deeper(when: Conditions) -> Conditions:
+    if _depth(when) >= limits.FORWARDED_DEPTH:
+        raise ValueError(f"a mail in a mail is looked at {limits.FORWARDED_DEPTH} deep")
+    return when
+
+
+def _depth(when: Conditions) -> int:
+    """How deep ``forwarded`` is nested in it."""
+    inner = [(key == "forwarded", one) for key, setting in when.items() for one in _members(key, setting)]
+    return max((is_carried + _depth(one) for is_carried, one in inner), default=0)
+
+
+def _members(key: str, setting: Any) -> tuple[Conditions, ...]:
+    """The groups of conditions that are written under a key of ``when``."""
+    if key in ("not", "forwarded"):
+        return (setting,)
+    return tuple(setting) if key in ("any", "all") else ()
+
+
 def _when() -> type[Conditions]:
     """``When`` with a key for every condition that there is. A key that is left out is None; written, it cannot be."""
     fields: dict[str, Any] = {}
@@ -66,7 +85,11 @@ def _when() -> type[Conditions]:
     for name in ("any", "all"):
         fields[name] = ("Annotated[tuple[When, ...], NOT_EMPTY]", pydantic.Field(None))
     fields["not"] = ("When", pydantic.Field(None))
-    names = {"Annotated": Annotated, "NOT_EMPTY": nested.NOT_EMPTY}
+    fields["forwarded"] = (
+        "Annotated[When, NOT_DEEPER]",
+        pydantic.Field(None, description="The same keys, for the mail that this one carries, attached or quoted."),
+    )
+    names = {"Annotated": Annotated, "NOT_EMPTY": nested.NOT_EMPTY, "NOT_DEEPER": pydantic.AfterValidator(_not_deeper)}
     made = pydantic.create_model("When", __base__=Conditions, __doc__=Conditions.__doc__, **fields)
     made.model_rebuild(_types_namespace={**names, "When": made})
     return made

@@ -17,10 +17,11 @@ from bridge import plugins, rules, schema, spelling
 from bridge.rules import nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
-PLANNED = frozenset(("attachment", "calendar", "data", "css", "label", "forwarded"))
+PLANNED = frozenset(("attachment", "calendar", "data", "css", "label"))
 PLANNED_KINDS = frozenset(("datetime", "duration", "amount", "code", "url", "bytes", "image"))
 _OPTIONS = frozenset(("type", "default"))
 _PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
+_BESIDE = "stands beside the source, not in it"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset(  # the template language's own, and the names of what it has built in
     (
@@ -125,6 +126,27 @@ def _adapter(kind: str) -> pydantic.TypeAdapter[Any]:
     return pydantic.TypeAdapter(plugin.setting, config=pydantic.ConfigDict(hide_input_in_errors=True))
 
 
+def one_place(written: Mapping[str, Any]) -> tuple[str, Any]:
+    """``{subject: true}`` → (source, its setting).
+
+    Raises:
+        pydantic.ValidationError: what is wrong, each at its key.
+        ValueError: it names no source, or several.
+    """
+    faults = (((key,), _BESIDE if key in _OPTIONS else _key_fault(key, ())) for key in written)
+    if wrong := [fault for fault in faults if fault[1]]:
+        raise nested.error(wrong)
+    if len(written) != 1:
+        raise ValueError(f"name one place where it is found: {_listed()}")
+    ((key, value),) = written.items()
+    return _setting(key, value)
+
+
+def place_schema(name: str) -> dict[str, Any]:
+    """What may stand under a source."""
+    return {"description": plugins.find("extract", name).summary, **_adapter(name).json_schema()}
+
+
 def _setting(key: str, value: Any) -> tuple[str, Any]:
     """``header.X-Temp: v`` is ``header: {X-Temp: v}``."""
     kind, dot, name = key.partition(".")
@@ -161,8 +183,7 @@ class Extract(nested.Parsed):
 
 def _places() -> dict[str, Any]:
     """The schema of every source."""
-    summaries = {name: plugins.find("extract", name).summary for name in plugins.names("extract")}
-    return {name: {"description": summary, **_adapter(name).json_schema()} for name, summary in summaries.items()}
+    return {name: place_schema(name) for name in plugins.names("extract")}
 
 
 def _value_schema(whole: dict[str, Any]) -> dict[str, Any]:

@@ -199,7 +199,7 @@ class AllOf(Text):
     def _form(item: tuple[str, Any]) -> Text:
         key, value = item
         if key not in _FORMS:
-            raise ValueError(nested.unknown(key, _FORMS, PLANNED))
+            raise ValueError(nested.unknown(key, _FORMS))
         one = functools.partial(AllOf._one, key)
         return AnyOf(value, one) if isinstance(value, list | tuple) else one(value)
 
@@ -230,4 +230,4 @@ _FORMS: dict[str, Callable[[str], Text]] = {
     "glob": Glob,
     "matches": Regex,
 }
-PLANNED = frozenset({"fresh"})
+NAMES = tuple(_FORMS)  # the keys of the map

@@ -129,7 +129,7 @@ def _captures(when: Any, at: Place) -> Iterator[Fault]:
 def _conditions(when: Any, at: Place) -> Iterator[tuple[Place, rules.Condition]]:
     """Every condition and where it is written."""
     for key, setting in when.items():
-        if key == "not":
+        if key in ("not", "forwarded"):
             yield from _conditions(setting, (*at, key))
         elif key in ("any", "all"):
             for n, one in enumerate(setting):

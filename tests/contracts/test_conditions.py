@@ -19,6 +19,9 @@ SETTINGS: list[Any] = [
     {"name": "x"},
     {"X-Camera": "/(?P<n>7)/"},
     {"is": "x"},
+    {"fresh": "/(?P<new>x)/"},
+    {"fresh": "/x/"},
+    {"subject": "/x/"},
     ">1kB",
     ["flagged", "!seen"],
     True,
@@ -34,6 +37,7 @@ RAW = [
     b"\xff\xfe\x00" * 99,
     b"From: " + b"<" * 2_000 + b"\nSubject: =?utf-8?q?" + b"=FF" * 500 + b"?=\n\n\x00",
     b"Content-Type: multipart/mixed; boundary=a\n\n" + b"--a\n" * 300,
+    b"Subject: Fwd: x\n\n---- Forwarded message ----\nFrom: a@b.example\nSubject: x\n\nx\n\nx wrote:\n> x",
 ]
 MOMENT = rules.Moment(now=1_800_000_000.0)
 

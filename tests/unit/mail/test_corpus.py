@@ -123,7 +123,7 @@ EXPECTED = {
         subject="Dein Paket kommt morgen 📦 zwischen 10 und 12 Uhr",
         sender=("Paket.Example | Zustellung", "news@parcel.example"),
         text=(
-            "Vorschau\nDein Paket ist unterwegs 📦\nHallo Jörg,\nSendung JJD00014000 kommt morgen.\n"
+            "Dein Paket ist unterwegs 📦\nHallo Jörg,\nSendung JJD00014000 kommt morgen.\n"
             "Zustellung\t3. November\nSendung verfolgen\n\nhttps://parcel.example/t?id=JJD00014000&l=de"
         ),
         date="2026-11-02T08:00:00+00:00",

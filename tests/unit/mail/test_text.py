@@ -72,6 +72,32 @@ def test_plain_text_is_read(raw: bytes, part: dict[str, object], shown: str) -> 
         ('see <a href="https://x.org/?a=1&amp;b=2">here</a> now', "see here now\n\nhttps://x.org/?a=1&b=2"),
         ('<a href="https://x.org/">https://x.org/</a>', "https://x.org/"),
         ('<a href="javascript:alert(1)">x</a><a href="mailto:a@b.c">y</a>', "xy"),
+        ('<div style="display:none">pre</div>x', "x"),
+        ("<span style='color:#fff; DISPLAY : none !important'>pre</span>x", "x"),
+        ("<div style=display:none;max-height:0>pre<div>in</div>pre</div>x", "x"),
+        ('<div style="max-height:0px;overflow:hidden">pre</div>x', "x"),
+        ('<span style="opacity:0">pre</span><span style="opacity:0.5">x</span>', "x"),
+        ('<td style="font-size:0"><span style="font-size:14px">x</span></td>', "x"),
+        ('<td style="line-max-height:0">x</td>', "x"),
+        ('<p style="display:none">pre<p>x', "x"),
+        ('<table><tr><td style="display:none"><table><tr><td>pre</table><td>x</table>', "x"),
+        ('<tr style="display:none"><td>pre</td></tr><tr><td>x</td></tr>', "x"),
+        ('<ul><li style="display:none">pre<li>x</ul>', "x"),
+        ('<img style="display:none" src="x"><br style="display:none">x', "x"),
+        ('<div style="display:none"><a href="https://x.org/">pre</a><blockquote></div>x', "x"),
+        ('<div title="display:none">x</div>', "x"),
+        ('x<div style="display:none">never ended', "x"),
+        ('<DIV STYLE="DISPLAY:NONE">pre</DIV>x', "x"),
+        ("pre" + "&zwnj;&nbsp;&#847;&#8199;&shy;" * 50 + "header", "pre header"),
+        ("one&zwnj; &zwnj; &zwnj; two&#x2800; &#65279;three", "one two three"),
+        ("<table><tr><td><p>T<o:p></o:p></p></td><td><p>21</p></td></tr><tr><td><div>G</div></td></tr>", "T\t21\nG"),
+        ("<table><tr><td>a<br>b</td><td>c</td></tr></table>", "a\nb\tc"),
+        ("<table><tr><td><table><tr><td>a</td></tr></table></td><td>b</td></tr></table>", "a\nb"),
+        ("<table><tr><td></td><td>b</td><td></td><td>d</td></table>", "b\t\td"),
+        ('ok <img alt="👍" src="x"> <img alt="logo"><img alt=\'&#9733;\'>', "ok 👍 ★"),
+        ("<blockquote>a<blockquote type=cite>b</blockquote></blockquote>c", "a\nb\nc"),
+        ("<BR>a<br clear=all />b</br>c<BR/>d", "a\nb\nc\nd"),
+        ("<B>a</B><O:P>b</O:P><TD>c", "ab\tc"),
         ("&#" + "9" * 10_000 + ";x", "\ufffdx"),
         ("a\x1eb\x1fc\x00d", "a b c d"),
         ("", ""),
@@ -81,13 +107,29 @@ def test_html_is_turned_to_what_people_see(source: str, shown: str) -> None:
     assert html(source) == shown
 
 
+def test_what_html_quotes_has_its_sign_where_it_is_asked_for() -> None:
+    source = (
+        '<a href="https://x.org/">a</a><blockquote class="gmail_quote">b<table><tr><td>c<td>d</table>'
+        '<blockquote type="cite">e</blockquote></blockquote>f<blockquote>g</blockquote></blockquote>h'
+    )
+    part = Part(section="1", type="text/html")
+    assert text.readable(part, source.encode(), cited=True) == "a\n> b\n> c\td\n> e\nf\ng\nh"
+
+
 def test_html_names_its_own_charset_where_the_part_does_not() -> None:
     source = '<meta http-equiv="Content-Type" content="text/html; charset=koi8-r"><p>Привет'.encode("koi8-r")
     assert plain(source, type="text/html") == "Привет"
 
 
 @pytest.mark.parametrize(
-    "source", ["<div>" * 50_000, "<b a=1>" * 30_000, "<!--" * 60_000, "<" * 260_000, '<a ="' * 50_000]
+    "source",
+    [
+        *("<p style='display:none'>" * 10_000, "<b>" * 80_000 + "<td style='opacity:0'>"),
+        *("<p " + "style='" * 37_000, "<p style='" + "display " * 30_000 + "'>", "&nbsp;&zwnj;" * 20_000),
+        *("<blockquote class=quote>" * 9_000, "<div>" * 50_000, "<b a=1>" * 30_000, "<!--" * 60_000),
+        *("<" * 260_000, '<a ="' * 50_000),
+    ],
+    ids=range(11),
 )
 def test_hostile_html_gives_its_text_within_limits(source: str) -> None:
     assert len(html(source + "x")) <= limits.TEXT_CHARS

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from bridge.rules import engine
 from tests.unit.rules import making
 
+FORWARDED = "---- Forwarded message ----\r\nFrom: a@b.example\r\nSubject: inner\r\n\r\nLevel 7"
+
 leaves = st.sampled_from(
     [
         ("subject", "/(?P<a>motion)/"),
@@ -21,6 +23,9 @@ leaves = st.sampled_from(
         ("if", "{{ a == 'Motion' }}"),
         ("if", "{{ c == e }}"),
         ("automatic", True),
+        ("forwarded", {"subject": "/(?P<f>inner)/", "body": "/(?P<g>level)/"}),
+        ("forwarded", {"if": "{{ a == 'Motion' }}", "not": {"from": "x@y"}}),
+        ("body", {"fresh": "/(?P<h>level)/"}),
     ]
 )
 
@@ -38,7 +43,10 @@ def grown(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[st
 
 whens = st.recursive(st.lists(leaves, max_size=3).map(dict), grown, max_leaves=8)
 extracts = st.sampled_from(
-    [{}, {"e": {"body": "/(level)/"}}, {"e": {"subject": "/nope/"}}, {"e": {"body": "/x/", "default": "l"}}]
+    [
+        *({}, {"e": {"body": "/(level)/"}}, {"e": {"subject": "/nope/"}}, {"e": {"body": "/x/", "default": "l"}}),
+        {"e": {"forwarded.subject": "/(inner)/"}},
+    ]
 )
 actions = st.lists(
     st.sampled_from([{"sink": "broker", "topic": "{{ a }}"}, {"sink": "lamp", "path": "/{{ rule }}"}]), max_size=2
@@ -47,7 +55,7 @@ written = st.fixed_dictionaries({"when": whens, "extract": extracts, "then": act
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(written, min_size=1, max_size=3), st.sampled_from(["Level 7", "x"]))
+@given(st.lists(written, min_size=1, max_size=3), st.sampled_from(["Level 7", "x", FORWARDED]))
 def test_explaining_and_evaluating_agree(rules: list[dict[str, Any]], text: str) -> None:
     made = making.compiled(*(making.rule(**{**one, "name": f"r{n}"}) for n, one in enumerate(rules)))
     mail = making.mail(text)

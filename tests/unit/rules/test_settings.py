@@ -119,7 +119,7 @@ def test_conditions_keep_the_order_of_the_file() -> None:
 
 
 def test_a_key_that_is_not_built_is_known_as_planned() -> None:
-    interface = {"attachment", "forwarded", "calendar", "data", "hours", "days", "max_age", "since", "auth", "totp"}
+    interface = {"attachment", "calendar", "data", "hours", "days", "max_age", "since", "auth", "totp"}
     assert interface | {"hmac"} == settings.When.planned - set(settings.When.model_fields)
     assert {"risk"} == settings.Rule.planned
 
@@ -132,12 +132,20 @@ def test_the_schema_takes_what_the_models_take() -> None:
         "when": {
             "from": ["*@cameras.example", {"name": "cam"}],
             "subject": {"contains": ["a", "b"]},
-            "body": ["a", "/b/"],
+            "body": ["a", "/b/", {"fresh": ["c", {"is": "d"}], "contains": "e"}],
+            "forwarded": {"from": "a@b", "any": [{"subject": "x"}], "forwarded": {"body": {"fresh": "/x/"}}},
             "any": [{"size": ">1MB", "automatic": "any"}, {"not": {"flags": ["!seen"], "folder": "INBOX"}}],
             "if": "{{ temp > 3 }}",
             "repeated": {**REPEATED, "per": "{{ mail.from }}"},
         },
-        "extract": {"temp": [{"header.X": "/x/"}, {"body": "/x/", "type": "float", "default": 3}]},
+        "extract": {
+            "temp": [{"header.X": "/x/"}, {"body": "/x/", "type": "float", "default": 3}],
+            "inner": [
+                {"forwarded.header.X": "/x/"},
+                {"forwarded": {"body": {"fresh": True}}},
+                {"body": {"fresh": "/x/"}},
+            ],
+        },
         "then": [
             {"sink": "b", "topic": "x", "as": "cbor", "expires": "5m", "reset": {"after": "3s", "payload": 1}},
             {"sink": "b", "delay": "{{ x }}", "expires": "{{ x }}", "reset": {"after": "{{ x }}", "payload": 1}},

@@ -168,6 +168,18 @@ class Mail:
     def attachments(self) -> tuple[structure.Part, ...]:
         return tuple(part for part in self.parts if part.is_attachment)
 
+    def decoded(self, part: structure.Part) -> bytes | None:
+        """The content of a part as it was before it was made a mail; None where it is not whole in hand."""
+        if part.section not in self.whole:
+            return None
+        if part.section not in self._decoded:
+            self._decoded[part.section] = text.decode(part, self.content.get(part.section, b""))
+        return self._decoded[part.section]
+
+    @functools.cached_property
+    def _decoded(self) -> dict[str, bytes]:
+        return {}
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """Recognises this mail when its UID cannot: a hash of Message-ID, size and Date header, or, where there is

@@ -9,6 +9,7 @@ stops there. An action that cannot be rendered costs itself alone: the rule matc
 start (``Delivery.dead``), and the rule's other actions go out.
 
     settings.py      the pydantic models of one entry under ``rules:`` (sources.py: of ``extract``)
+    arrival.py       when a mail came, for conditions and deliveries (wallclock.py: times and days as people write them)
     text.py          the text forms of ``when``: word, /regex/, list, map (regex.py: RE2 with Unicode classes)
     addresses.py     the forms of ``from``, ``to``, ``cc``, ``reply_to``
     expression.py    ``if``: comparisons of like with like
@@ -71,6 +72,7 @@ class Condition(abc.ABC):
 
     need: Need = Need.HEAD
     names: frozenset[str] = frozenset()  # the values that it may give (named groups)
+    fleeting: bool = False  # it may hold for a mail now and not later: nothing is left undone because of it
 
     @property
     @abc.abstractmethod
@@ -174,10 +176,15 @@ class Finder(abc.ABC):
 
     need: Need = Need.HEAD
     wanted: str = ""  # what it looks for, for people
+    octets: bool = False  # the value's type takes a file as it is, not as its text (``KindPlugin.octets``)
 
     @abc.abstractmethod
     def find(self, mail: Mail, moment: Moment) -> Any:
-        """The value as it is found (``str``, ``bytes``, a number, a datetime), or None where there is none. Pure."""
+        """The value as it is found (``str``, ``bytes``, a number, a datetime), or None where there is none. Pure.
+
+        Raises:
+            ValueError: there is none, and why, for people.
+        """
 
     def sections(self, mail: Mail) -> Sections:
         """As ``Condition.sections``."""
@@ -201,3 +208,4 @@ class KindPlugin:
     summary: str
     options: type[schema.Model] = NoOptions
     source: tuple[str, Any] | None = None
+    octets: bool = False  # made from octets: a file is handed over as it is, not as its text

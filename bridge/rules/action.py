@@ -10,9 +10,8 @@ from typing import Any
 from bridge import errors, payload, plugins, rules, sinks
 from bridge.delivery import Delivery, PartName, delivery_id
 from bridge.mail import Mail
-from bridge.rules import failing, fitting, settings, template, values
+from bridge.rules import arrival, failing, fitting, settings, template, values
 
-ARRIVAL_GRAIN_S = 1.0
 OCCURRENCE = 0  # of the event; there is one `new` a mail
 PATH = "path"  # the field whose leading slash is only a way of writing
 
@@ -186,7 +185,7 @@ class Action:
             not_before=due if written.delay else None,
             expires=None
             if written.expires is None
-            else arrived(mail, moment.now) + written.expires + (written.delay or 0.0),
+            else arrival.arrived(mail, moment.now) + written.expires + (written.delay or 0.0),
             retry_until=due + written.retry_for,
         )
 
@@ -243,14 +242,6 @@ class _Encoded:
 
 def _too_big(length: int, limit: int) -> str:
     return f"the payload has {length} bytes; max_bytes is {limit}"
-
-
-def arrived(mail: Mail, now: float) -> float:
-    """When it came, POSIX seconds, at the latest. INTERNALDATE has whole seconds (RFC 9051, section 2.3.3), so that up
-    to one more has passed of the mail's first; but it cannot have come after ``now``.
-    """
-    received = mail.received.timestamp()
-    return received if mail.received.microsecond else min(received + ARRIVAL_GRAIN_S, max(received, now))
 
 
 def _carrying(delivery: Delivery, made: _Encoded) -> Delivery:

@@ -44,6 +44,7 @@ class Node(abc.ABC):
 
     need: rules.Need  # the most that any part of it needs
     late: bool  # whether any part of it looks at extracted values
+    fleeting: bool  # whether any part of it may turn out otherwise later
     names: frozenset[str]  # the values that it may give
     mentions: frozenset[str]  # the values that it asks for
 
@@ -68,6 +69,7 @@ class Leaf(Node):
         self.condition = condition
         self.need = condition.need
         self.late = isinstance(condition, rules.LateCondition)
+        self.fleeting = condition.fleeting
         self.names = condition.names
         self.mentions = condition.mentions if isinstance(condition, rules.LateCondition) else frozenset()
 
@@ -96,7 +98,7 @@ class Leaf(Node):
         return self.condition.check(look.mail, look.moment)
 
     def possible(self, look: Look) -> bool:
-        return self.late or any(self.sections(look.mail)) or self._outcome(look).held
+        return self.late or self.fleeting or any(self.sections(look.mail)) or self._outcome(look).held
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         if self.need > rules.Need.HEAD:
@@ -112,6 +114,7 @@ class Group(Node):
         self._places = {id(member): place for place, member in enumerate(self.written)}
         self.need = max((member.need for member in self.members), default=rules.Need.HEAD)
         self.late = any(member.late for member in self.members)
+        self.fleeting = any(member.fleeting for member in self.members)
         self.names = frozenset[str]().union(*(member.names for member in self.members))
         self.mentions = frozenset[str]().union(*(member.mentions for member in self.members))
 
@@ -181,13 +184,14 @@ class Not(Node):
         self.member = member
         self.need = member.need
         self.late = member.late
+        self.fleeting = member.fleeting
         self.mentions = member.mentions
 
     def holds(self, look: Look) -> bool:
         return not self.member.holds(look.aside())
 
     def possible(self, look: Look) -> bool:
-        return self.late or any(self.sections(look.mail)) or self.holds(look)
+        return self.late or self.fleeting or any(self.sections(look.mail)) or self.holds(look)
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return self.member.sections(mail)
@@ -200,7 +204,7 @@ class Named(Node):
         self._path = path
         self._wanted = wanted
         self._group = group
-        self.need, self.late = group.need, group.late
+        self.need, self.late, self.fleeting = group.need, group.late, group.fleeting
         self.names, self.mentions = group.names, group.mentions
 
     def holds(self, look: Look) -> bool:

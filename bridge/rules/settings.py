@@ -25,14 +25,8 @@ class Conditions(schema.Model):
 
     planned: ClassVar[frozenset[str]] = frozenset(
         (
-            "attachment",
             "forwarded",
-            "calendar",
             "data",
-            "hours",
-            "days",
-            "max_age",
-            "since",
             "auth",
             "totp",
             "hmac",

@@ -15,6 +15,6 @@ ADDRESSES = 1_000  # in one field
 PARTS = 500  # leaves of a structure
 DEPTH = 50  # of nested multiparts
 NAME_CHARS = 255  # of a file name
-FILE_BYTES = 262_144  # of an attached file that is looked into (JSON, CSV, text, calendar), as transferred
+FILE_BYTES = 196_608  # of an attached file that is looked into (JSON, CSV, text, calendar), as transferred
 ATTACHMENT_BYTES = 12_582_912  # of an attached file that is taken as it is, as transferred
 CALENDAR_LINES = 20_000  # of a calendar, before they are unfolded

@@ -53,7 +53,8 @@ class Part:
         """
         if self.encoding != "base64":
             return self.size
-        return self.size * 57 // 78 if self.size > _BASE64_LINE else self.size * 3 // 4
+        lines, rest = divmod(self.size, _BASE64_LINE)
+        return lines * 57 + rest // 4 * 3
 
 
 def make(

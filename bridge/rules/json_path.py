@@ -8,12 +8,14 @@ import math
 import re
 from typing import Any
 
-from bridge import schema
 from bridge.rules import nested
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _INDEX = re.compile(r"-?\d{1,6}", re.ASCII)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MISSING = object()
+_DEPTH = 60
+_CONTAINERS = frozenset((dict, list))
 
 
 class Path(nested.Parsed):
@@ -34,6 +36,8 @@ class Path(nested.Parsed):
         value: Any = read(text)
         for key in self.keys:
             value = _step(value, key)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("is too large for a number")
         return None if value is _MISSING else value
 
     @classmethod
@@ -60,22 +64,37 @@ def _step(value: Any, key: str) -> Any:
 
 @functools.lru_cache(maxsize=2)  # one mail's, for all rules
 def read(text: str) -> Any:
-    """JSON → its value, with no number that is none (NaN, 1e999) in it.
+    """JSON → its value, without the NaN and Infinity that Python would take.
 
     Raises:
         ValueError: it is no JSON, or is nested deeper than anything that can be sent on.
     """
     try:
-        return schema.bounded(json.loads(text, parse_float=_number, parse_constant=_no_number))
+        value = json.loads(text, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("is nested too deep") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"is no JSON: {error.msg} in line {error.lineno}") from None
+    if _is_deep(value):
+        raise ValueError("is nested too deep")
+    if _SURROGATE.search(text):
+        _check(value)
+    return value
 
 
-def _number(digits: str) -> float:
-    value = float(digits)
-    return value if math.isfinite(value) else _no_number(digits)
+def _check(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("is no JSON: half of a character") from None
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(_DEPTH):
+        inner = (one.values() if type(one) is dict else one for one in level)
+        level = [child for children in inner for child in children if type(child) in _CONTAINERS]
+    return bool(level)
 
 
 def _no_number(word: str) -> float:

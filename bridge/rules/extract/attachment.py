@@ -75,7 +75,7 @@ class Attachment(rules.Finder):
         if not self._as_text(part):
             return files.octets(mail, part, limits.ATTACHMENT_BYTES)
         text = files.text(mail, part, limits.FILE_BYTES)
-        return self._setting.look.find(text) if self._setting.look else text
+        return text if self._setting.look is None else _looked(self._setting.look, text, part)
 
     def sections(self, mail: Mail) -> sections.Sections:
         part = self._part(mail)
@@ -88,6 +88,13 @@ class Attachment(rules.Finder):
 
     def _as_text(self, part: Part) -> bool:
         return self._setting.look is not None or (not self.octets and files.is_text(part))
+
+
+def _looked(look: Look, text: str, part: Part) -> Any:
+    try:
+        return look.find(text)
+    except ValueError as error:
+        raise ValueError(f"{part.name or part.type} {error}") from None
 
 
 PLUGIN = rules.ExtractPlugin(

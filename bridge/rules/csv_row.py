@@ -17,6 +17,7 @@ from bridge.rules import nested
 from bridge.rules.text import clip, fold
 
 _DELIMITERS = "\t;|,"  # on a tie the first: a comma may be a decimal one
+_EMPTY = f" {_DELIMITERS}"
 _SEP = re.compile(r"sep=(.)\n", re.IGNORECASE)  # how Excel is told
 _LINES = 1_000  # a field in quotes may go over several
 _ROWS = 20  # empty ones and all, before the header and the data have to be there
@@ -70,7 +71,7 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
     """The first two rows that are not empty."""
     try:
         rows = csv.reader(itertools.islice(io.StringIO(text), _LINES), delimiter=delimiter, skipinitialspace=True)
-        full = (row for row in itertools.islice(rows, _ROWS) if any(field.strip() for field in row))
+        full = (row for row in itertools.islice(rows, _ROWS) if any(field.strip(_EMPTY) for field in row))
         return list(itertools.islice(full, 2)) or [[]]
     except csv.Error:  # a field of more than csv.field_size_limit() characters
         return [[]]

@@ -70,7 +70,7 @@ class Calendar(rules.Condition):
             found = _find(text, event, field)
             held = held and found is not None
             values.update(found or NOTHING)
-        return rules.Outcome(held=held, saw=_saw(event, self._setting.texts), values=values if held else NOTHING)
+        return rules.Outcome(held=held, saw=_saw(event, self._setting.texts), values=values)
 
 
 def _find(text: Text, event: calendar_.Event, field: str) -> Mapping[str, Any] | None:

@@ -202,6 +202,18 @@ def test_odd_zones(rules: str, offset: float) -> None:
     assert start.utcoffset() == datetime.timedelta(hours=offset)
 
 
+@pytest.mark.parametrize(("day", "offset"), [("20260105", 11), ("20260705", 10), ("20261205", 11)])
+def test_in_the_south_summer_goes_on_in_january(day: str, offset: int) -> None:
+    zones = (
+        "BEGIN:VTIMEZONE\nTZID:Own\n"
+        "BEGIN:STANDARD\nDTSTART:20000401T030000\nRRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=4\nTZOFFSETTO:+1000\nEND:STANDARD\n"
+        "BEGIN:DAYLIGHT\nDTSTART:20000101T020000\nRRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=10\nTZOFFSETTO:+1100\nEND:DAYLIGHT\n"
+        "END:VTIMEZONE\n"
+    )
+    start = event(f"DTSTART;TZID=Own:{day}T090000", zones=zones).start
+    assert start.utcoffset() == datetime.timedelta(hours=offset)
+
+
 def test_a_zone_of_one_file_is_unknown_to_the_next() -> None:
     line = "DTSTART;TZID=Somewhere:20260705T090000"
     rules = "BEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETTO:-0900\nEND:STANDARD\n"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pydantic
 import pytest
 
-from bridge.mail import Mail, limits, structure
-from bridge.rules.extract import attachment
+from bridge import plugins, rules
+from bridge.mail import Mail, Place, limits, structure
 from tests.unit.rules import making
 
+CORPUS = Path(__file__).parents[1] / "mail" / "corpus"
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 400
 MAIL = making.carrying(
     ("Hall 1.JPG", "image/jpeg", PICTURE),
@@ -187,10 +189,13 @@ def test_octets_are_shown_by_their_number() -> None:
     assert explained(MAIL, extract={"x": {"attachment": "*.jpg"}})[0][3] == f"{len(PICTURE)} bytes"
 
 
-def test_a_type_that_is_made_from_octets_gets_a_text_as_it_came() -> None:
-    finder = attachment.Attachment(attachment.Setting("*.txt"))
-    finder.octets = True
-    assert finder.find(MAIL, making.moment()) == "F\u00fcllstand: 82 %\r\nlevel=71\r\n".encode("latin-1")
+def test_a_type_that_is_made_from_octets_gets_a_text_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = rules.KindPlugin(make=lambda _: lambda raw, *_: raw, summary="As it is.", octets=True)
+    find = plugins.find
+    monkeypatch.setattr(plugins, "find", lambda kind, name: plain if kind == "kinds" else find(kind, name))
+    octets = "F\u00fcllstand: 82 %\r\nlevel=71\r\n".encode("latin-1")
+    assert found({"attachment": "*.txt", "type": "str"}) == octets
+    assert found({"attachment": {"name": "*.txt", "text": "/level=(.+)/"}, "type": "str"}) == "71"
 
 
 # what is fetched
@@ -296,3 +301,19 @@ def test_the_same_content_is_decoded_once() -> None:
 def test_an_attachment_of_no_octets_is_a_file() -> None:
     mail = making.carrying(("a.bin", "application/octet-stream", b""))
     assert found({"attachment": "a.bin"}, mail) == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "attachment", "value"),
+    [
+        ("report-csv", {"name": "bericht*.csv", "column": "temperatur (°c)"}, "21,5"),
+        ("report-csv", {"name": "*.csv", "column": "Raum"}, "Keller; links"),
+        ("sensor-json", {"type": "application/json", "json": "readings[1].temp"}, -3),
+        ("sensor-json", {"name": "*.json", "json": "readings.0.name"}, "Küche"),
+        ("attachment-names", "*.csv", "a,b"),
+    ],
+)
+def test_reports_as_devices_send_them(name: str, attachment: Any, value: object) -> None:
+    raw = (CORPUS / f"{name}.eml").read_bytes()
+    mail = Mail.from_bytes(raw, place=Place(mailbox="home", folder="INBOX", uidvalidity=1, uid=1))
+    assert found({"attachment": attachment}, mail) == value

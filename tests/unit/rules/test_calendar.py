@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import subprocess
+import sys
 import zoneinfo
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from bridge.mail import Mail, Place, calendar_, limits, structure
 from tests.unit.rules import making
 
+ROOT = Path(__file__).parents[3]
 CORPUS = Path(__file__).parents[1] / "mail" / "corpus"
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 PLACE = Place(mailbox="home", folder="INBOX", uidvalidity=1, uid=1)
@@ -189,3 +192,16 @@ def test_what_is_wrong_with_a_source(setting: Any, message: str) -> None:
     (line,) = caught.value.errors()
     assert line["loc"] == ("extract", "x", "calendar")
     assert line["msg"].removeprefix("Value error, ") == message
+
+
+def test_who_asks_for_no_calendar_loads_nothing_for_it() -> None:
+    code = """
+import sys
+from tests.unit.rules import making
+making.rule().model_json_schema()
+for when in ({"subject": "x"}, {"calendar": True}):
+    making.compiled(making.rule(when=when))
+    print("icalendar" in sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "True"]

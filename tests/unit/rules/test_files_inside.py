@@ -39,6 +39,7 @@ def column(text: str, name: str) -> str | None:
         ("\n ; \n\na;b\n\n;\n1;2\n3;4\n", "b", "2"),
         ("a;b;c\n1;2;3;\n", "c", "3"),  # a delimiter too many
         ("a;b;c\n1;2\n", "c", None),
+        ("a;b,c\n1;2;3,4\n", "c", "4"),  # as many fields in both rows
         ("a,b\n1, \n", "b", None),
         ("a, b\n1, 2\n", "b", "2"),
         ("a,a\n1,2\n", "a", "1"),

@@ -11,6 +11,7 @@ never parsed. Every accessor takes any bytes at all: what cannot be read is read
     multipart.py  where the parts of a body lie
     part.py       one leaf; params.py: the parameters of its Content-Type and Content-Disposition
     text.py       a part's bytes → the text that people read; transfer.py, charset.py and html.py: the steps to it
+    calendar_.py  a calendar file → the event in it; ical.py, timezones.py: its lines, and its times
     limits.py     what is too much
 """
 

@@ -18,6 +18,8 @@ start (``Delivery.dead``), and the rule's other actions go out.
     extract/         one file a source of ``extract`` (searching.py)
     kinds/           one file a type of a value: what was found → number, time, picture …
     sections.py      which octets of a mail have to be in hand before a text or a file of it can be looked at
+    attachments.py   which attachments are meant (files.py: what is in one; json_path.py, csv_row.py)
+    invitation.py    the calendar in a mail
     reading.py       subject and body, which both have
     engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)

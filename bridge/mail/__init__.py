@@ -13,6 +13,7 @@ never parsed. Every accessor takes any bytes at all: what cannot be read is read
     text.py       a part's bytes → the text that people read; transfer.py, charset.py and html.py: the steps to it
     fresh.py      the text without what it quotes; forwarded.py: the mail that it carries (quoting.py: how both look,
                   phrases.py: in which words)
+    calendar_.py  a calendar file → the event in it; ical.py, timezones.py: its lines, and its times
     limits.py     what is too much
 """
 
@@ -208,6 +209,18 @@ class Mail:
     @functools.cached_property
     def attachments(self) -> tuple[structure.Part, ...]:
         return tuple(part for part in self.parts if part.is_attachment)
+
+    def decoded(self, part: structure.Part) -> bytes | None:
+        """The content of a part as it was before it was made a mail; None where it is not whole in hand."""
+        if part.section not in self.whole:
+            return None
+        if part.section not in self._decoded:
+            self._decoded[part.section] = text.decode(part, self.content.get(part.section, b""))
+        return self._decoded[part.section]
+
+    @functools.cached_property
+    def _decoded(self) -> dict[str, bytes]:
+        return {}
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -42,6 +42,7 @@ _AS_SENT = {
     "macintosh": "mac_roman",
     "x_mac_cyrillic": "mac_cyrillic",
 }
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _PUNCTUATION = re.compile("[^a-z0-9]+")
 _NAME_CHARS = 40
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -72,6 +73,16 @@ def decode(raw: bytes, name: str = "") -> str:
     except (UnicodeError, LookupError, ValueError):
         return guess(raw)
     return scrub(text)
+
+
+def decode_file(raw: bytes, name: str = "") -> str:
+    """The text of a file: a byte order mark says more than what the mail says of it; lines end with a line feed."""
+    for mark, codec in _MARKS:
+        if raw.startswith(mark):
+            raw, name = raw[len(mark) :], codec
+            break
+    text = decode(raw, name)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def guess(raw: bytes) -> str:

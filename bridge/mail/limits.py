@@ -18,3 +18,6 @@ NAME_CHARS = 255  # of a file name
 LINES = 2_000  # of a text, in which a quoted mail has to begin
 FORWARDED_BYTES = 262_144  # of an attached mail as transferred
 FORWARDED_DEPTH = 3  # of a mail in a mail in a mail
+FILE_BYTES = 196_608  # of an attached file that is looked into (JSON, CSV, text, calendar), as transferred
+ATTACHMENT_BYTES = 12_582_912  # of an attached file that is taken as it is, as transferred
+CALENDAR_LINES = 20_000  # of a calendar, before they are unfolded

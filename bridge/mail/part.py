@@ -12,6 +12,7 @@ _TOKEN_CHARS = 100
 _SEPARATORS = re.compile(r"[/\\]")
 _BIDI = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _EXTENSION_CHARS = 16
+_BASE64_LINE = 78  # 57 octets and a line end (RFC 2045, section 6.8)
 # Machine-readable halves of reports and proofs: nobody attached them.
 _NOT_ATTACHED = frozenset(
     {
@@ -44,6 +45,16 @@ class Part:
         if self.disposition == "attachment" or self.name:
             return True
         return not (self.type.startswith("text/") or self.content_id or self.type in _NOT_ATTACHED)
+
+    @property
+    def decoded_size(self) -> int:
+        """Octets of the content itself, as well as the size as transferred tells: base64 is taken to have lines of 76
+        characters.
+        """
+        if self.encoding != "base64":
+            return self.size
+        lines, rest = divmod(self.size, _BASE64_LINE)
+        return lines * 57 + rest // 4 * 3
 
 
 def make(

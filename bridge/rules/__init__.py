@@ -9,6 +9,7 @@ stops there. An action that cannot be rendered costs itself alone: the rule matc
 start (``Delivery.dead``), and the rule's other actions go out.
 
     settings.py      the pydantic models of one entry under ``rules:`` (sources.py: of ``extract``)
+    arrival.py       when a mail came, for conditions and deliveries (wallclock.py: times and days as people write them)
     text.py          the text forms of ``when``: word, /regex/, list, map (regex.py: RE2 with Unicode classes)
     addresses.py     the forms of ``from``, ``to``, ``cc``, ``reply_to``
     expression.py    ``if``: comparisons of like with like
@@ -17,6 +18,8 @@ start (``Delivery.dead``), and the rule's other actions go out.
     extract/         one file a source of ``extract`` (searching.py)
     kinds/           one file a type of a value: what was found → number, time, picture …
     sections.py      which octets of a mail have to be in hand before a text or a file of it can be looked at
+    attachments.py   which attachments are meant (files.py: what is in one; json_path.py, csv_row.py)
+    invitation.py    the calendar in a mail
     reading.py       subject and body, which both have
     timing.py        ``delay``, ``expires``, ``reset.after``: a duration or a moment
     aftermath.py     ``after`` and ``failed``: changes of the mail
@@ -76,6 +79,7 @@ class Condition(abc.ABC):
     need: Need = Need.HEAD
     names: frozenset[str] = frozenset()  # the values that it may give (named groups)
     mentions: frozenset[str] = frozenset()  # the values that it asks for, where it is looked at after `extract`: `temp`
+    fleeting: bool = False  # it may hold for a mail now and not later: nothing is left undone because of it
 
     @property
     @abc.abstractmethod
@@ -211,10 +215,15 @@ class Finder(abc.ABC):
 
     need: Need = Need.HEAD
     wanted: str = ""  # what it looks for, for people
+    octets: bool = False  # the value's type takes a file as it is, not as its text (``KindPlugin.octets``)
 
     @abc.abstractmethod
     def find(self, mail: Mail, moment: Moment) -> Any:
-        """The value as it is found (``str``, ``bytes``, a number, a datetime), or None where there is none. Pure."""
+        """The value as it is found (``str``, ``bytes``, a number, a datetime), or None where there is none. Pure.
+
+        Raises:
+            ValueError: there is none, and why, for people.
+        """
 
     def sections(self, mail: Mail) -> Sections:
         """As ``Condition.sections``."""
@@ -238,3 +247,4 @@ class KindPlugin:
     summary: str
     options: type[schema.Model] = NoOptions
     source: tuple[str, Any] | None = None
+    octets: bool = False  # made from octets: a file is handed over as it is, not as its text

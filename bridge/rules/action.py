@@ -10,9 +10,8 @@ from typing import Any
 from bridge import errors, payload, plugins, rules, sinks
 from bridge.delivery import Delivery, PartName, delivery_id
 from bridge.mail import Mail
-from bridge.rules import failing, fitting, settings, template, timing, values
+from bridge.rules import arrival, failing, fitting, settings, template, timing, values
 
-ARRIVAL_GRAIN_S = 1.0
 OCCURRENCE = 0  # of the event; there is one `new` a mail
 PATH = "path"  # the field whose leading slash is only a way of writing
 
@@ -209,7 +208,7 @@ class Action:
         timed = dataclasses.replace(
             main,
             not_before=due if due > moment.now else None,
-            expires=None if expires is None else _expiry(expires, arrived(mail, moment.now), delay_s),
+            expires=None if expires is None else _expiry(expires, arrival.arrived(mail, moment.now), delay_s),
             retry_until=due + self._written.retry_for,
         )
         return timed, ""
@@ -270,16 +269,8 @@ def _too_big(length: int, limit: int) -> str:
     return f"the payload has {length} bytes; max_bytes is {limit}"
 
 
-def _expiry(expires: timing.Time, arrival: float, delay_s: float) -> float:
-    return expires.seconds if expires.is_moment else arrival + expires.seconds + delay_s
-
-
-def arrived(mail: Mail, now: float) -> float:
-    """When it came, POSIX seconds, at the latest. INTERNALDATE has whole seconds (RFC 9051, section 2.3.3), so that up
-    to one more has passed of the mail's first; but it cannot have come after ``now``.
-    """
-    received = mail.received.timestamp()
-    return received if mail.received.microsecond else min(received + ARRIVAL_GRAIN_S, max(received, now))
+def _expiry(expires: timing.Time, arrived: float, delay_s: float) -> float:
+    return expires.seconds if expires.is_moment else arrived + expires.seconds + delay_s
 
 
 def _carrying(delivery: Delivery, made: _Encoded) -> Delivery:

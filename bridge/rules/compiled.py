@@ -21,12 +21,16 @@ class _Source:
 
     def __init__(self, source: sources.Source) -> None:
         self.finder: rules.Finder = plugins.find("extract", source.kind).make(source.setting)
+        self.finder.octets = source.octets
         self._convert = source.convert
         self.wanted = (self.finder.wanted or source.kind) + (f" ({source.type})" if source.type else "")
 
     def find(self, look: matching.Look) -> tuple[Any, str]:
         """(the value, "") or (None, why there is none)."""
-        raw = self.finder.find(look.mail, look.moment)
+        try:
+            raw = self.finder.find(look.mail, look.moment)
+        except ValueError as error:
+            return None, clip(str(error))
         if raw is None:
             return None, "not found"
         try:
@@ -56,18 +60,17 @@ class _Value:
         for source in self._sources:
             value, reason = source.find(look)
             if not reason:
-                return self._took(look, value, clip(filters.shown(value)))
+                return self._took(look, value, "")
             reasons.append(reason)
         if self._defaults:
-            return self._took(
-                look, self._defaults[0], f"{', '.join(reasons)}: default {clip(filters.shown(self._defaults[0]))}"
-            )
+            return self._took(look, self._defaults[0], f"{', '.join(reasons)}: default ")
         look.note(self._path, self._wanted, held=False, saw=", ".join(reasons))
         return False
 
-    def _took(self, look: matching.Look, value: Any, saw: str) -> bool:
+    def _took(self, look: matching.Look, value: Any, before: str) -> bool:
         look.values[self.name] = value
-        look.note(self._path, self._wanted, held=True, saw=saw)
+        if look.lines is not None:  # it may be large
+            look.note(self._path, self._wanted, held=True, saw=before + clip(filters.shown(value)))
         return True
 
 

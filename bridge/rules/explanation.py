@@ -12,7 +12,7 @@ from typing import Any
 from bridge import plugins, rules
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import action, filters, ledger, view
+from bridge.rules import arrival, filters, ledger, view
 
 AUTH = "none"  # how far From is proven: without a trusted server and a verified signature, nothing is
 
@@ -118,11 +118,11 @@ def facts(mail: Mail, one: Delivery) -> dict[str, Any]:
     and whether it is so by now.
     """
     delay_s = None if one.not_before is None else one.not_before - one.created
-    arrived = action.arrived(mail, one.created)
+    came = arrival.arrived(mail, one.created)
     known: dict[str, Any] = {
         "part": None if one.part == "main" else one.part,
         "delay_s": _seconds(delay_s),
-        "expires_s": _seconds(None if one.expires is None else one.expires - arrived - (delay_s or 0.0)),
+        "expires_s": _seconds(None if one.expires is None else one.expires - came - (delay_s or 0.0)),
         "expired": True if one.expires is not None and one.expires <= one.created else None,
         "reset_after_s": _seconds(one.reset_after),
         "reset_at": None if one.reset_at is None else _iso(one.reset_at),

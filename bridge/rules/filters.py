@@ -60,6 +60,8 @@ def _plain(value: Any) -> Any:
 
 def shown(value: Any) -> str:
     """A value for people, a text in quotes: as JSON has it, where it does."""
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
     try:
         return tojson(value)
     except (TypeError, ValueError, RecursionError):

@@ -55,6 +55,7 @@ class Node(abc.ABC):
 
     need: rules.Need  # the most that any part of it needs
     late: bool  # whether any part of it looks at extracted values
+    fleeting: bool  # whether any part of it may turn out otherwise later
     names: frozenset[str]  # the values that it may give
     mentions: frozenset[str]  # the values that it asks for
 
@@ -79,6 +80,7 @@ class Leaf(Node):
         self.condition = condition
         self.need = condition.need
         self.late = isinstance(condition, rules.LateCondition | rules.CountedCondition)
+        self.fleeting = condition.fleeting
         self.names = condition.names
         self.mentions = condition.mentions
 
@@ -107,7 +109,7 @@ class Leaf(Node):
         return self.condition.check(look.mail, look.moment)
 
     def possible(self, look: Look) -> bool:
-        return self.late or any(self.sections(look.mail)) or self._outcome(look).held
+        return self.late or self.fleeting or any(self.sections(look.mail)) or self._outcome(look).held
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         if self.need > rules.Need.HEAD:
@@ -123,6 +125,7 @@ class Group(Node):
         self._places = {id(member): place for place, member in enumerate(self.written)}
         self.need = max((member.need for member in self.members), default=rules.Need.HEAD)
         self.late = any(member.late for member in self.members)
+        self.fleeting = any(member.fleeting for member in self.members)
         self.names = frozenset[str]().union(*(member.names for member in self.members))
         self.mentions = frozenset[str]().union(*(member.mentions for member in self.members))
 
@@ -192,13 +195,14 @@ class Not(Node):
         self.member = member
         self.need = member.need
         self.late = member.late
+        self.fleeting = member.fleeting
         self.mentions = member.mentions
 
     def holds(self, look: Look) -> bool:
         return not self.member.holds(look.aside())
 
     def possible(self, look: Look) -> bool:
-        return self.late or any(self.sections(look.mail)) or self.holds(look)
+        return self.late or self.fleeting or any(self.sections(look.mail)) or self.holds(look)
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return self.member.sections(mail)
@@ -211,7 +215,7 @@ class Named(Node):
         self._path = path
         self._wanted = wanted
         self._group = group
-        self.need, self.late = group.need, group.late
+        self.need, self.late, self.fleeting = group.need, group.late, group.fleeting
         self.names, self.mentions = group.names, group.mentions
 
     def holds(self, look: Look) -> bool:
@@ -237,7 +241,8 @@ class Carried(Node):
         self._path = path
         self._group = group
         self.need = rules.Need.CONTENT
-        self.late, self.names, self.mentions = group.late, group.names, group.mentions
+        self.late, self.fleeting = group.late, group.fleeting
+        self.names, self.mentions = group.names, group.mentions
 
     def holds(self, look: Look) -> bool:
         mail = look.mail.forwarded

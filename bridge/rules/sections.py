@@ -11,6 +11,7 @@ from bridge.mail import Mail, limits
 from bridge.mail.part import Part
 
 Sections = Mapping[str, int]
+_LEAST = 65_536  # octets that a file is asked for
 
 
 def text(mail: Mail) -> Sections:
@@ -38,6 +39,18 @@ def within(mail: Mail, wanted: Callable[[Mail], Iterable[Sections]]) -> Iterator
 def parts(mail: Mail, wanted: Iterable[Part], octets: int) -> Sections:
     """These parts of the mail, each up to so many octets as transferred."""
     return {part.section: octets for part in wanted if part.section not in mail.whole}
+
+
+def file(mail: Mail, part: Part, most: int) -> Sections:
+    """All of this part, unless it has more octets than that.
+
+    More is asked for than the server says there is, since some understate it; and so much more that mails with parts
+    of about the same size are asked for in one command.
+    """
+    if part.size > most:
+        return {}
+    octets = 1 << (part.size + part.size // 8).bit_length()
+    return parts(mail, [part], min(max(octets, _LEAST), most) if part.size else most)
 
 
 def together(several: Iterable[Sections]) -> Sections:

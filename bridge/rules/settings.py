@@ -27,13 +27,7 @@ class Conditions(schema.Model):
 
     planned: ClassVar[frozenset[str]] = frozenset(
         (
-            "attachment",
-            "calendar",
             "data",
-            "hours",
-            "days",
-            "max_age",
-            "since",
             "auth",
             "totp",
             "hmac",

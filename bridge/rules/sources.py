@@ -17,7 +17,7 @@ from bridge import plugins, rules, schema, spelling
 from bridge.rules import nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
-PLANNED = frozenset(("attachment", "calendar", "data", "css", "label"))
+PLANNED = frozenset(("data", "css", "label"))
 PLANNED_KINDS = frozenset(("datetime", "duration", "amount", "code", "url", "bytes", "image"))
 _OPTIONS = frozenset(("type", "default"))
 _PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
@@ -67,6 +67,7 @@ class Source:
         if wrong or fault:
             raise nested.error([*wrong, *([(("type",), fault)] if fault else [])])
         self.kind, self.setting = _place([key for key in written if key not in {*_OPTIONS, *own}], written, kind)
+        self.octets = kind.octets
         self.convert = kind.make(_options(kind, {key: written[key] for key in written if key in own}))
         self.default = written.get("default")
         self.has_default = "default" in written

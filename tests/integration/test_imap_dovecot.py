@@ -15,6 +15,7 @@ import structlog
 from bridge import mail, sources
 from tests import servers, watching
 from tests.servers.dovecot import Dovecot
+from tests.unit.rules import making
 
 
 @pytest.fixture
@@ -408,3 +409,40 @@ async def test_closing_ends_batches_and_connections_while_idle(dovecot: Dovecot)
 
 async def _all(source: sources.Source) -> list[sources.Batch]:
     return [batch async for batch in source.batches()]
+
+
+def carrying(octets: int) -> str:
+    """A mail with a picture, in a multipart inside a multipart, of so many octets of base64."""
+    lines = (("QUJDRA" * 12 + "QUJD" + "\r\n") * (octets // 78 + 1))[: octets - octets % 78]
+    return (
+        "From: a@b.example\r\nSubject: picture\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=out\r\n\r\n"
+        "--out\r\nContent-Type: text/plain\r\n\r\nsee below\r\n"
+        "--out\r\nContent-Type: multipart/related; boundary=in\r\n\r\n"
+        "--in\r\nContent-Type: text/html\r\n\r\n<p>see below</p>\r\n"
+        "--in\r\nContent-Type: image/jpeg; name=hall.jpg\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        f"{lines}--in--\r\n"
+        "--out\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ninside\r\n--out--\r\n"
+    )
+
+
+@pytest.mark.parametrize("octets", [100_000, 8_000_000])
+async def test_a_file_that_a_rule_reads_comes_whole_and_nothing_else_does(dovecot: Dovecot, octets: int) -> None:
+    extract = {"picture": {"attachment": "*.jpg"}, "inner": {"attachment": {"type": "message/rfc822"}}}
+    rules = making.compiled(making.rule(extract=extract, when={"subject": "picture"}))
+    whole = mail.Mail.from_bytes(
+        carrying(octets).encode(), place=mail.Place(mailbox="home", folder="INBOX", uidvalidity=1, uid=1)
+    )
+    async with watching.Watching(watching.settings(dovecot, timeout="20s"), wants=rules.wants) as watched:
+        before = (await watched.are("live")).bytes_read
+        await asyncio.to_thread(dovecot.deliver, carrying(octets))
+        await asyncio.to_thread(dovecot.deliver, carrying(octets).replace("Subject: picture", "Subject: other"))
+        await watched.have(2)
+        wanted, other = watched.mails
+        assert watched.state().bytes_read - before < octets + 50_000
+        assert not {"2.2", "3"} & other.whole
+        (verdict,) = rules.evaluate(wanted, making.moment())
+        (expected,) = rules.evaluate(whole, making.moment())
+        assert verdict.values == expected.values
+        assert len(verdict.values["picture"]) > octets * 0.7
+        assert verdict.values["inner"] == b"Subject: inner\r\n\r\ninside"

@@ -16,6 +16,7 @@ from bridge import errors
 from bridge.sources.imap import frames
 
 _CHUNK = 65_536
+_SLOWEST_BYTES_S = 16_384  # a poor link; a large file may take as long as one needs for it
 _HEAR_BYTES = 1_000_000  # read at one go in the event loop; the rest waits its turn
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
@@ -88,7 +89,8 @@ class Wire:
         self._deadline = time.monotonic() + self.timeout_s
 
     def fill(self) -> None:
-        """Waits for more octets, until the answer's deadline.
+        """Waits for more octets, until the answer's deadline, which those that came have put off by the time that they
+        take over a poor link: an attached file of megabytes is no silence.
 
         Raises:
             errors.Disconnected: the server closed the connection, or said nothing in time.
@@ -130,6 +132,7 @@ class Wire:
         self.bytes_read += len(data)
         self.heard = time.time()
         self.read_at = time.monotonic()
+        self._deadline += len(data) / _SLOWEST_BYTES_S
         self.frames.feed(data)
 
     def readline(self) -> bytes:

@@ -93,6 +93,26 @@ EXPECTED = {
         date="2026-11-02T10:00:00+00:00",
         attachments=(("2", "invite.ics", "application/ics"),),
     ),
+    "invitation-cancelled": Given(
+        subject="Cancelled: Holiday",
+        sender=("Ada", "ada@example.org"),
+        text="It will not take place.",
+        date="2026-11-02T10:00:00+00:00",
+        attachments=(("2", "holiday.ICS", "application/octet-stream"),),
+    ),
+    "invitation-google": Given(
+        subject="Invitation: Rehearsal @ Wed Jul 1, 2026 2pm - 2:45pm (CEST) (ada@example.org)",
+        sender=("Bob", "bob@example.com"),
+        text="You have been invited to Rehearsal.",
+        date="2026-06-20T08:00:00+00:00",
+        attachments=(("2", "invite.ics", "application/ics"),),
+    ),
+    "invitation-outlook": Given(
+        subject="Wartung Heizung, Keller",
+        sender=("Müller, Jörg", "joerg.mueller@corp.example"),
+        text="Bitte die Zähler ablesen.\n\nBis dann, Jörg",
+        date="2026-11-02T11:00:00+01:00",
+    ),
     "japanese-iso-2022-jp": Given(
         subject="動体検知: 玄関",
         sender=("玄関", "genkan@camera.example"),
@@ -133,6 +153,20 @@ EXPECTED = {
         sender=("Jörg", "joerg@example.org"),
         text="Tür offen – Küche",
         date="2026-11-02T10:00:00+01:00",
+    ),
+    "report-csv": Given(
+        subject="Tagesbericht",
+        sender=("Logger", "logger@plant.example"),
+        text="Bericht anbei.",
+        date="2026-11-02T08:00:00+01:00",
+        attachments=(("2", "Bericht für 2026-11-02.csv", "application/vnd.ms-excel"),),
+    ),
+    "sensor-json": Given(
+        subject="readings",
+        sender=("", "gw-1@sensors.example"),
+        text="",
+        date="2026-11-02T10:00:00+00:00",
+        attachments=(("1", "readings.json", "application/json"),),
     ),
     "signed-smime": Given(
         subject="open",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.mail import limits, text, transfer
 from bridge.mail.part import Part
@@ -154,3 +156,10 @@ def test_attachments_are_decoded_to_the_octets_that_were_sent() -> None:
     assert text.decode(jpeg, base64.encodebytes(octets)) == octets
     assert text.decode(Part(section="2", encoding="binary"), octets) == octets
     assert transfer.decode(b"=41=\r\n=42", "quoted-printable") == b"AB"
+
+
+@given(st.text("AQgw+/=\r\n !", max_size=14).map(str.encode))
+def test_base64_is_read_up_to_its_padding_whatever_lies_in_between(raw: bytes) -> None:
+    digits = bytes(octet for octet in raw if octet not in b"\r\n !").partition(b"=")[0]
+    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+    assert transfer.base64(raw) == base64.b64decode(digits + b"=" * (-len(digits) % 4))

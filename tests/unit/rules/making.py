@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import datetime
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from bridge import rules, sinks
-from bridge.mail import Mail, Place
+from bridge.mail import Mail, Place, structure
 from bridge.rules import engine, settings
 
 ARRIVED = datetime.datetime(2026, 11, 1, 12, 0, tzinfo=datetime.UTC)
@@ -62,6 +64,23 @@ def mail(
     return Mail.from_bytes(raw, place=place, received=received, flags=flags)
 
 
+def carrying(*files: tuple[str, str, bytes], text: str = "see below") -> Mail:
+    """A mail with these files attached, (name, type, content) each, as it is read from a file."""
+    parts = [b"Content-Type: text/plain\r\n\r\n" + text.encode()]
+    for name, kind, content in files:
+        named = f'Content-Disposition: attachment; filename="{name}"\r\n' if name else ""
+        head = f"Content-Type: {kind}\r\n{named}Content-Transfer-Encoding: base64\r\n\r\n"
+        parts.append(head.encode() + base64.encodebytes(content).replace(b"\n", b"\r\n"))
+    head = b"From: a@b.example\r\nSubject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    raw = head + b"".join(b"--b\r\n%b\r\n" % part for part in parts) + b"--b--\r\n"
+    return Mail.from_bytes(raw, place=Place(mailbox="home", folder="INBOX", uidvalidity=1, uid=7), received=ARRIVED)
+
+
+def without_content(whole: Mail) -> Mail:
+    """The same mail as the first fetch finds it: its structure, and nothing of what it carries."""
+    return dataclasses.replace(whole, body=structure.Anatomy(parts=whole.parts))
+
+
 def rule(**written: Any) -> settings.Rule:
     return settings.Rule.model_validate({"name": "r", **written})
 
@@ -70,8 +89,8 @@ def compiled(*written: settings.Rule) -> engine.RuleSet:
     return engine.compile_rules(written, sinks=SINKS)
 
 
-def moment(now: float = NOW) -> rules.Moment:
-    return rules.Moment(now=now)
+def moment(now: float = NOW, zone: datetime.tzinfo = datetime.UTC) -> rules.Moment:
+    return rules.Moment(now=now, zone=zone)
 
 
 def evaluate(what: Mail, *written: settings.Rule, now: float = NOW) -> list[rules.Verdict]:

@@ -1,0 +1,54 @@
+"""``max_age: 10m``: the mail arrived at the server no longer ago than this when it is looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+
+from bridge import rules, schema
+from bridge.mail import Mail
+from bridge.rules import arrival, nested
+
+_DURATION = pydantic.TypeAdapter(schema.PositiveDuration)
+
+
+class Age(nested.Parsed):
+    """A duration."""
+
+    def __init__(self, written: Any) -> None:
+        self.seconds = schema.positive_duration_s(written)
+        self.written = written.strip() if isinstance(written, str) else f"{self.seconds:g}s"
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        return _DURATION.json_schema()
+
+
+class MaxAge(rules.Condition):
+    """A mail from the future, which a skewed clock makes of one, is not too old."""
+
+    fleeting = True
+
+    def __init__(self, setting: Age) -> None:
+        self._setting = setting
+
+    @property
+    def wanted(self) -> str:
+        return f"no older than {self._setting.written}"
+
+    def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
+        age_s = moment.now - arrival.arrived(mail, moment.now)
+        return rules.Outcome(held=age_s <= self._setting.seconds, saw=f"arrived {_ago(age_s)}")
+
+
+def _ago(age_s: float) -> str:
+    if age_s < 0:
+        return "in the future"
+    unit, seconds = next((pair for pair in (("d", 86400), ("h", 3600), ("m", 60)) if age_s >= 2 * pair[1]), ("s", 1))
+    return f"{age_s // seconds:.0f}{unit} ago"
+
+
+PLUGIN = rules.ConditionPlugin(
+    setting=Age, make=MaxAge, summary="The mail arrived no longer ago than this when it is looked at."
+)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from bridge import errors, events, outbox, rules, sources, testing
-from bridge.intake import Intake
+from bridge.intake import Intake, Rulebook
 from bridge.mail import Mail, Place
 
 
@@ -54,8 +54,7 @@ def intake(recorder: Recorder, *batches: sources.Batch, told: list[events.Event]
     return Intake(
         testing.ScriptedSource(batches),
         recorder,
-        rule_set=Everything,
-        moment=lambda: rules.Moment(now=0.0),
+        in_force=lambda: Rulebook(rule_set=Everything()),
         onlooker=seen.append,
         one_folder=True,
     )

@@ -193,7 +193,8 @@ def _say(done: events.Reloaded, *, changed: bool) -> None:
     kinds = {"mailbox": "mailboxes", "sink": "sinks"}
     told = [f"+{count(done.added, kind)} −{count(done.removed, kind)} {many}" for kind, many in kinds.items()]
     names = {"added": done.added, "removed": done.removed, "reopened": done.reopened}
-    text = ", ".join([f"reloaded: {done.rules} rules", *told, f"{len(done.reopened)} reopened"])
+    rules = f"{done.rules} rule{'' if done.rules == 1 else 's'}"
+    text = ", ".join([f"reloaded: {rules}", *told, f"{len(done.reopened)} reopened"])
     log.info(text, **{what: ", ".join(found) for what, found in names.items() if found})
 
 

@@ -70,7 +70,10 @@ class _Unit:
 
     async def close(self) -> None:
         await _cancel([*self._taking, *self._sending])
-        await self._stack.aclose()
+        try:
+            await self._stack.aclose()
+        except Exception:
+            log.exception("it could not be closed in order", unit=self._name)
 
 
 async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
@@ -99,6 +102,10 @@ class Units:
     @property
     def names(self) -> list[str]:
         return list(self._units)
+
+    @property
+    def running(self) -> Collection[_Unit]:
+        return self._units.values()
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """From here on, what is open runs in this group."""
@@ -134,7 +141,10 @@ class Units:
 
     async def stop(self, names: Iterable[str]) -> None:
         """Takes no more; then lets what is in flight be acknowledged and settled; then stops sending."""
-        await _stop([(self, name) for name in names])
+        units = {name: self._units[name] for name in names}
+        await _stop(units.values())
+        for name in units:
+            del self._units[name]
 
     async def close(self) -> None:
         """Ends what still runs, at once."""
@@ -157,22 +167,15 @@ class Units:
                 reason = f"{type(error).__name__}: {error}"
                 log.error("what ran before could not be opened again", **{self._kind: name}, reason=reason)
 
-    def unit(self, name: str) -> _Unit:
-        return self._units[name]
-
-    def forget(self, name: str) -> None:
-        self._units.pop(name, None)
-
 
 async def stop_all(*kinds: Units) -> None:
     """Stops them together: first none takes any more, and only when all are drained do they stop sending."""
-    await _stop([(units, name) for units in kinds for name in units.names])
+    await _stop([unit for units in kinds for unit in units.running])
+    for units in kinds:
+        await units.close()
 
 
-async def _stop(which: Collection[tuple[Units, str]]) -> None:
-    units = [kind.unit(name) for kind, name in which]
+async def _stop(units: Collection[_Unit]) -> None:
     await asyncio.gather(*(unit.take_no_more() for unit in units))
     await asyncio.gather(*(unit.drain() for unit in units))
     await asyncio.gather(*(unit.close() for unit in units))
-    for kind, name in which:
-        kind.forget(name)

@@ -93,6 +93,20 @@ async def test_a_mail_that_was_handled_before_fires_nothing() -> None:
     assert [0, 1] == [len(entry.deliveries) for entry in recorder.recorded[0][1]]
 
 
+async def test_a_batch_is_judged_by_the_rules_that_it_was_fetched_for_and_by_those_in_force_if_it_does_not_say() -> (
+    None
+):
+    class Nothing(Everything):
+        def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
+            return []
+
+    recorder = Recorder()
+    way_in = intake(recorder)
+    await way_in.handle(dataclasses.replace(batch(testing.mail(1)), wants=Rulebook(rule_set=Nothing())))
+    await way_in.handle(batch(testing.mail(2)))
+    assert [0, 1] == [len(entries[0].deliveries) for _, entries in recorder.recorded]
+
+
 async def test_a_lost_mail_is_recorded_as_dead_and_told() -> None:
     recorder, told = Recorder(), list[events.Event]()
     lost = sources.Lost(place=testing.place(1), reason="cannot be fetched")

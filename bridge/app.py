@@ -79,7 +79,7 @@ class _Bridge:
         self._hub = imap.hub.Hub()
         self._news = news.Events()
         self.onlooker: events.Onlooker = _Onlookers((self._news, *onlookers))
-        self._settings: config.Settings | None = None
+        self._state = ""
         self._sinks = units_.Units("sink")
         self._mailboxes = units_.Units("mailbox")
         self._sources: dict[str, imap.ImapSource] = {}
@@ -176,9 +176,9 @@ class _Bridge:
 
     def _warn(self, settings: config.Settings) -> None:
         """Says what of these settings a running bridge cannot take up."""
-        first = self._settings = self._settings or settings
-        if first.state != settings.state:
-            log.warning("`state` needs a restart: the state from before is still used", state=first.state)
+        self._state = self._state or settings.state
+        if self._state != settings.state:
+            log.warning("`state` needs a restart: the state from before is still used", state=self._state)
 
     async def report_orphans(self, among: Collection[str] | None = None) -> None:
         known = [*self._sinks.names, *(outbox.CHANGES + name for name in self._mailboxes.names)]

@@ -5,8 +5,9 @@ and the cursor passes it.
 
 The rules may be replaced between two batches. A batch is judged as a whole by the ``Rulebook`` that it was fetched for,
 since another one might miss text that was not downloaded; so after a reload the few batches that are in hand (three a
-mailbox and one a folder, 250 mails each but for the first sight of a folder) are still the old rules'. No mail is
-judged by both: what is not committed is judged anew, and what is does not come again.
+mailbox and one a folder, 250 mails each but for the first sight of a folder) are still the old rules'. No mail fires
+under both: what was committed does not come again, and of what was not, nothing was recorded. (A delivery's id has its
+rule's name and its action's number in it: the same rules give the same ids, and others would not know them.)
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ A reload is asked for (SIGHUP), or one of the files has changed: the configurati
 what a ``NAME_file`` names, and the secrets folders. One at a time; what comes meanwhile is one more. Loading runs in a
 thread.
 
-The files are looked at once a second by ``stat``: that sees every way of writing (in place, by renaming, by the
-symlinks that Kubernetes swaps), on every file system, and costs next to nothing for a few files.
+The files are looked at every other second by ``stat``: that sees every way of writing (in place, by renaming, by the
+symlinks that Kubernetes swaps), on every file system, and costs next to nothing for a few files. In a thread, since a
+file system of the network may not answer.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -23,7 +25,8 @@ import structlog
 from bridge import config, errors, events
 
 log = structlog.get_logger()
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 2.0
+LOOK_AGAIN_S = 1.0  # after something has changed
 QUIET_LOOKS = 1  # that show nothing new, before a change is believed to be whole: editors write in steps
 GONE_LOOKS = 5  # the same where a file is away that was there: many are replaced by removing them first
 _MOST_FAULTS = 100  # lines in the log
@@ -48,6 +51,11 @@ class Quiet:
         self._known = dict(known)
         self._last = dict(known)
         self._looks = 0
+
+    @property
+    def next_look_s(self) -> float:
+        """When to look again."""
+        return LOOK_EVERY_S if self._last == self._known else LOOK_AGAIN_S
 
     def look(self, now: Stamps) -> bool:
         """Whether the files are others than those that were loaded, and have been the same for a while."""
@@ -135,7 +143,9 @@ class Reloader:
         while True:
             await self._needed()
             try:
-                onlooker(await self._reload(become))
+                with _without_collecting():
+                    done = await self._reload(become)
+                onlooker(done)
             except errors.ConfigError as error:
                 self._refuse(error.faults)
                 onlooker(events.ConfigRefused(faults=error.faults))
@@ -148,7 +158,7 @@ class Reloader:
     async def _needed(self) -> None:
         while not self._asked.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(self._quiet.next_look_s):
                     await self._asked.wait()
                     break
             if self._quiet.look(await asyncio.to_thread(_stamps, self._watched)):
@@ -180,6 +190,18 @@ class Reloader:
         for fault in faults[:_MOST_FAULTS]:
             log.error("the configuration is wrong", fault=str(fault))
         log.error("not reloaded: the configuration from before goes on", config=str(self._path), faults=len(faults))
+
+
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
+    """While much is made, the garbage collector looks at everything again and again: with 10,000 rules it would hold the
+    loop for half a second each time.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _say(done: events.Reloaded, *, changed: bool) -> None:

@@ -34,6 +34,9 @@ def command(ctx: click.Context, *, config_path: Path) -> None:
     """Run the bridge until SIGTERM or Ctrl-C; it then finishes what is in flight. A second one ends it at once, with
     exit 1; nothing is lost by that: what was not acknowledged is sent again.
 
+    SIGHUP, or a change of the configuration's files, reloads: what is wrong is refused as a whole, and only connections
+    whose settings changed are made anew.
+
     Watches every mailbox, runs the rules over each new mail, delivers what they cause. Logs to standard error:
     coloured on a terminal, one JSON object a line elsewhere.
     """

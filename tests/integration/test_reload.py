@@ -203,6 +203,47 @@ async def test_sinks_and_mailboxes_come_change_and_go(scene: Scene) -> None:
     assert scene.logins("ada") == 1
 
 
+async def test_nothing_is_lost_or_repeated_or_overtaken_while_mailbox_and_sink_are_made_anew(scene: Scene) -> None:
+    async with running(scene) as (bridge, heard):
+
+        def deliver() -> None:
+            for number in range(400):
+                scene.dovecot.deliver(subject=f"mail {number}")
+
+        delivering = asyncio.create_task(asyncio.to_thread(deliver))
+        for turn in range(1, 5):
+            await servers.until(lambda some=turn * 60: len(subjects(heard)) >= some, 30)
+            scene.configuration["mailboxes"]["home"]["idle_renew"] = f"{turn}m"
+            scene.configuration["sinks"]["broker"]["keepalive"] = f"{turn + 10}s"
+            scene.write()
+            os.kill(bridge.pid, signal.SIGHUP)
+            await until_said(bridge, "+0 −0 sinks, 2 reopened", count=turn)
+        await delivering
+        await servers.until(lambda: len(subjects(heard)) >= 400, 30)
+        assert bridge.stop() == 0
+    assert [f"mail {number}" for number in range(400)] == subjects(heard)
+    assert (scene.logins("ada"), scene.logins("bob")) == (5, 1)
+
+
+async def test_another_name_moves_the_topics(scene: Scene) -> None:
+    async with running(scene) as (_, heard):
+        scene.configuration["name"] = "cottage"
+        scene.write()
+        await servers.until(lambda: any(one.topic == "mailwire/cottage/events" for one in heard), 30)
+        states = [(one.topic, one.payload) for one in heard if one.topic.endswith("/state")]
+        assert states[1:] == [("mailwire/house/state", b"offline"), ("mailwire/cottage/state", b"online")]
+
+
+async def test_a_stop_right_behind_a_reload_is_in_good_order(scene: Scene) -> None:
+    async with running(scene) as (bridge, heard):
+        scene.configuration["sinks"]["broker"]["keepalive"] = "20s"
+        scene.write()
+        os.kill(bridge.pid, signal.SIGHUP)
+        await until_said(bridge, "told to reload")
+        assert bridge.stop() == 0
+        await servers.until(lambda: heard[-1].payload == b"offline", 30)
+
+
 async def test_what_waits_for_a_sink_that_is_gone_is_reported_and_sent_when_it_comes_back(scene: Scene) -> None:
     with Mosquitto() as other:
         other.stop()

@@ -1,9 +1,11 @@
-"""The composition root: settings become objects on one exit stack, the objects become tasks of one group, and all of
-it stops in order.
+"""The composition root: settings become units, the units run in one task group, and all of it stops in order.
 
 Reading this file top to bottom is reading the product: sources bring batches, the intake runs the rules over them and
 records what they cause, the dispatchers send what is recorded, and the mail is changed when all of it was
 acknowledged.
+
+A unit (``units``) is a sink with its dispatcher, or a mailbox: source, intake, and the dispatcher of its changes. Other
+settings (``reload``) make other units, and leave those alone that would be the same.
 """
 
 from __future__ import annotations
@@ -11,118 +13,191 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import dataclasses
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Self
 
 import structlog
 
-from bridge import backoff, config, errors, events, outbox, plugins, rules, sinks
-from bridge.intake import Intake
+from bridge import backoff, config, errors, events, outbox, plugins, reload, schema, sinks
+from bridge import intake as intake_
+from bridge import units as units_
+from bridge.control import events as news
 from bridge.outbox.changes import ChangeSink
 from bridge.outbox.dispatcher import Dispatcher
 from bridge.outbox.store import Store
 from bridge.outbox.summaries import Summaries
 from bridge.rules import engine
 from bridge.sources import imap
+from bridge.sources.settings import Mailbox
 
 log = structlog.get_logger()
-_DRAIN_S = 10.0  # how long a stop waits for what is in flight
 _WORKERS = 16  # threads for the IMAP commands of those connections that have something to do
 _KEEP_S = 30 * 86_400.0  # what ended longer ago is forgotten
 _PURGE_EVERY_S = 86_400.0
 
 
-async def run(settings: config.Settings, *, stop: asyncio.Event, onlookers: Sequence[events.Onlooker] = ()) -> None:
+async def run(
+    settings: config.Settings,
+    *,
+    stop: asyncio.Event,
+    onlookers: Sequence[events.Onlooker] = (),
+    reloader: reload.Reloader | None = None,
+) -> None:
     """The bridge, until ``stop`` is set; then it finishes what is in flight.
 
     Raises:
+        errors.ConfigError: something in the settings shows to be wrong only when it is used.
         errors.StoreInUse: another bridge runs on this state.
         errors.StoreError: the state cannot be opened.
     """
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.state))
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(_WORKERS, "imap"))
-        bridge = await _assemble(settings, store, pool, stack, _Onlookers(onlookers))
-        await _report_orphans(store, bridge.dispatchers)
-        log.info("the bridge runs", name=settings.name, mailboxes=len(bridge.intakes), rules=len(settings.rules))
-        await bridge.run(store, stop)
+        bridge = await stack.enter_async_context(_Bridge(store, pool, onlookers))
+        await bridge.become(settings)
+        await bridge.report_orphans()
+        log.info("the bridge runs", name=settings.name, mailboxes=len(settings.mailboxes), rules=len(settings.rules))
+        async with asyncio.TaskGroup() as group:
+            bridge.start(group)
+            beside = [
+                group.create_task(_purge_for_ever(store), name="store: purge"),
+                group.create_task(Summaries(store, onlooker=bridge.onlooker).run(), name="store: summaries"),
+            ]
+            if reloader is not None:
+                beside.append(group.create_task(reloader.run(bridge.become, bridge.onlooker), name="reload"))
+            await stop.wait()
+            async with bridge.turn:  # a reload that is being taken up is finished first
+                for task in beside:
+                    task.cancel()
+                await bridge.stop()
         log.info("the bridge stops", name=settings.name)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class _Bridge:
-    intakes: Mapping[str, Intake]
-    dispatchers: Mapping[str, Dispatcher]
-    summaries: Summaries
+    """What runs, and the rules in force."""
 
-    async def run(self, store: Store, stop: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as group:
-            sending = [
-                group.create_task(dispatcher.run(), name=f"sink {name}")
-                for name, dispatcher in self.dispatchers.items()
-            ]
-            watching = [
-                group.create_task(_again_and_again(intake.run, name), name=f"mailbox {name}")
-                for name, intake in self.intakes.items()
-            ]
-            keeping = [
-                group.create_task(_purge_for_ever(store), name="store: purge"),
-                group.create_task(self.summaries.run(), name="store: summaries"),
-            ]
-            await stop.wait()
-            # Take no more; then let what is in flight be acknowledged and settled; then stop sending.
-            for task in (*watching, *keeping):
-                task.cancel()
-            await asyncio.gather(*(dispatcher.drain(_DRAIN_S) for dispatcher in self.dispatchers.values()))
-            for task in sending:
-                task.cancel()
+    def __init__(self, store: Store, pool: concurrent.futures.Executor, onlookers: Sequence[events.Onlooker]) -> None:
+        self.turn = asyncio.Lock()
+        self._store = store
+        self._pool = pool
+        self._hub = imap.hub.Hub()
+        self._news = news.Events()
+        self.onlooker: events.Onlooker = _Onlookers((self._news, *onlookers))
+        self._state = ""
+        self._sinks = units_.Units("sink")
+        self._mailboxes = units_.Units("mailbox")
+        self._sources: dict[str, imap.ImapSource] = {}
+        self._rulebook = intake_.Rulebook(rule_set=engine.compile_rules((), sinks={}))
 
+    async def __aenter__(self) -> Self:
+        return self
 
-async def _assemble(
-    settings: config.Settings,
-    store: Store,
-    pool: concurrent.futures.Executor,
-    stack: contextlib.AsyncExitStack,
-    onlooker: events.Onlooker,
-) -> _Bridge:
-    ends = await _open_sinks(settings, stack)
-    rule_set = _compile(settings)
-    intakes: dict[str, Intake] = {}
-    idle = imap.hub.Hub()
-    for name, mailbox in settings.mailboxes.items():
-        source = imap.ImapSource(name, mailbox, memory=store, wants=rule_set.wants, pool=pool, hub=idle)
-        await stack.enter_async_context(source)
-        ends[outbox.CHANGES + name] = await stack.enter_async_context(ChangeSink(source))
-        intakes[name] = Intake(
-            source,
-            store,
-            rule_set=lambda: rule_set,
-            moment=_moments(settings),
-            onlooker=onlooker,
-            one_folder=len(mailbox.folders) == 1,
+    async def __aexit__(self, *exc: object) -> None:
+        await self._mailboxes.close()
+        await self._sinks.close()
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        self._sinks.start(group)
+        self._mailboxes.start(group)
+
+    async def stop(self) -> None:
+        await units_.stop_all(self._mailboxes, self._sinks)
+
+    async def become(self, settings: config.Settings) -> events.Reloaded:
+        """Takes up the settings as a whole: rules, and those mailboxes and sinks that are others than before.
+
+        What the new rules deliver to is open before they are in force, a mailbox that is new or has changed comes after
+        them, and what is gone is closed last. What the last batches under the old rules deliver to a sink that is gone
+        waits in the store like the rest.
+
+        Raises:
+            errors.ConfigError: they cannot be used; all is as it was.
+        """
+        rulebook, ends, mailboxes = await asyncio.to_thread(self._prepare, settings)
+        async with self.turn:
+            opened = await self._sinks.take_up(ends)
+            self._rulebook = rulebook
+            for source in self._sources.values():
+                source.wants = rulebook
+            watched = await self._mailboxes.take_up(mailboxes)
+            deaf = await self._mailboxes.let_go(mailboxes)
+            gone = await self._sinks.let_go(ends)
+            await self.report_orphans(among=[*(outbox.CHANGES + name for name in deaf), *gone])
+            self._warn(settings)
+        return events.Reloaded(
+            rules=len(settings.rules),
+            added=_named(watched.added, opened.added),
+            removed=_named(deaf, gone),
+            reopened=_named(watched.reopened, opened.reopened),
         )
-    dispatchers = {name: Dispatcher(name, end, store, onlooker=onlooker) for name, end in ends.items()}
-    return _Bridge(intakes=intakes, dispatchers=dispatchers, summaries=Summaries(store, onlooker=onlooker))
 
+    def _prepare(
+        self, settings: config.Settings
+    ) -> tuple[intake_.Rulebook, Mapping[str, units_.Wanted], Mapping[str, units_.Wanted]]:
+        """What takes its time: in a thread."""
+        kinds = {name: (sink.type, plugins.find("sinks", sink.type)) for name, sink in settings.sinks.items()}
+        rule_set = engine.compile_rules(settings.rules, sinks=kinds, bridge=settings.name, zone=settings.timezone)
+        return (
+            intake_.Rulebook(rule_set=rule_set, zone=settings.timezone, bridge=settings.name),
+            {name: self._sink(name, sink, settings) for name, sink in settings.sinks.items()},
+            {name: self._mailbox(name, mailbox) for name, mailbox in settings.mailboxes.items()},
+        )
 
-async def _open_sinks(settings: config.Settings, stack: contextlib.AsyncExitStack) -> dict[str, sinks.Sink]:
-    opened: dict[str, sinks.Sink] = {}
-    for name, sink in settings.sinks.items():
+    def _sink(self, name: str, sink: sinks.Settings, settings: config.Settings) -> units_.Wanted:
         context = sinks.Context(name=name, bridge=settings.name, base_topic=settings.base_topic)
-        made = plugins.find("sinks", sink.type).make(sink, context)
-        opened[name] = await stack.enter_async_context(made)
-    return opened
+
+        async def open_(stack: contextlib.AsyncExitStack) -> units_.Open:
+            end: sinks.Sink = plugins.find("sinks", sink.type).make(sink, context)
+            await stack.enter_async_context(end)
+            if isinstance(end, sinks.Announcer):
+                topic = f"{settings.base_topic}/{settings.name}/{news.TOPIC}"
+                await stack.enter_async_context(self._news.through(end, topic))
+            return units_.Open(dispatcher=Dispatcher(name, end, self._store, onlooker=self.onlooker))
+
+        return units_.Wanted(settings=(sink, schema.contents(sink), context), open=open_)
+
+    def _mailbox(self, name: str, mailbox: Mailbox) -> units_.Wanted:
+        async def open_(stack: contextlib.AsyncExitStack) -> units_.Open:
+            source = imap.ImapSource(
+                name, mailbox, memory=self._store, wants=self._rulebook, pool=self._pool, hub=self._hub
+            )
+            self._sources[name] = await stack.enter_async_context(source)
+            stack.callback(self._sources.pop, name)
+            changes = await stack.enter_async_context(ChangeSink(source))
+            intake = intake_.Intake(
+                source,
+                self._store,
+                in_force=lambda: self._rulebook,
+                onlooker=self.onlooker,
+                one_folder=len(mailbox.folders) == 1,
+            )
+            return units_.Open(
+                dispatcher=Dispatcher(outbox.CHANGES + name, changes, self._store, onlooker=self.onlooker),
+                take=lambda: _again_and_again(intake.run, name),
+            )
+
+        return units_.Wanted(settings=(mailbox, schema.contents(mailbox)), open=open_)
+
+    def _warn(self, settings: config.Settings) -> None:
+        """Says what of these settings a running bridge cannot take up."""
+        self._state = self._state or settings.state
+        if self._state != settings.state:
+            log.warning("`state` needs a restart: the state from before is still used", state=self._state)
+
+    async def report_orphans(self, among: Collection[str] | None = None) -> None:
+        known = [*self._sinks.names, *(outbox.CHANGES + name for name in self._mailboxes.names)]
+        for sink, count in (await self._store.orphans(known)).items():
+            if among is None or sink in among:
+                log.warning(
+                    "deliveries wait for a sink that the configuration no longer has; bring it back, or drop them",
+                    sink=sink,
+                    deliveries=count,
+                    drop=f"mailwire outbox drop --sink {sink}",
+                )
 
 
-def _compile(settings: config.Settings) -> rules.Rules:
-    kinds = {name: (sink.type, plugins.find("sinks", sink.type)) for name, sink in settings.sinks.items()}
-    return engine.compile_rules(settings.rules, sinks=kinds, bridge=settings.name, zone=settings.timezone)
-
-
-def _moments(settings: config.Settings) -> Callable[[], rules.Moment]:
-    zone, name = settings.timezone, settings.name
-    return lambda: rules.Moment(now=time.time(), zone=zone, bridge=name)
+def _named(mailboxes: Sequence[str], ends: Sequence[str]) -> tuple[str, ...]:
+    return (*(f"mailbox {name}" for name in mailboxes), *(f"sink {name}" for name in ends))
 
 
 async def _again_and_again(work: Callable[[], Awaitable[None]], name: str) -> None:
@@ -150,16 +225,6 @@ async def _purge_for_ever(store: Store) -> None:
         except errors.StoreError as error:
             log.warning("what ended long ago could not be forgotten", reason=str(error))
         await asyncio.sleep(_PURGE_EVERY_S)
-
-
-async def _report_orphans(store: Store, known: Mapping[str, Dispatcher]) -> None:
-    for sink, count in (await store.orphans(list(known))).items():
-        log.warning(
-            "deliveries wait for a sink that the configuration no longer has; bring it back, or drop them",
-            sink=sink,
-            deliveries=count,
-            drop=f"mailwire outbox drop --sink {sink}",
-        )
 
 
 class _Onlookers:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from bridge import errors
 from bridge.delivery import Delivery
 from bridge.mail import Mail
 from bridge.rules import Verdict
@@ -57,5 +58,23 @@ class Suppressed:
     since: float  # POSIX seconds: the first of them
 
 
-Event = MailHandled | MailLost | DeliveryEnded | Suppressed
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ConfigRefused:
+    """A configuration was not taken; the one before goes on."""
+
+    faults: Sequence[errors.Fault]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reloaded:
+    """A configuration has taken the place of the one before. What ran is told by name: ``mailbox home``."""
+
+    rules: int
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    reopened: tuple[str, ...] = ()
+    mended: bool = False  # the one before this was refused
+
+
+Event = MailHandled | MailLost | DeliveryEnded | Suppressed | ConfigRefused | Reloaded
 Onlooker = Callable[[Event], None]

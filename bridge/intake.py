@@ -2,14 +2,22 @@
 
 Whatever a mail contains, its batch is recorded: a mail that cannot be evaluated is committed as dead with its reason,
 and the cursor passes it.
+
+The rules may be replaced between two batches. A batch is judged as a whole by the ``Rulebook`` that it was fetched for,
+since another one might miss text that was not downloaded; so after a reload the few batches that are in hand (three a
+mailbox and one a folder, 250 mails each but for the first sight of a folder) are still the old rules'. No mail fires
+under both: what was committed does not come again, and of what was not, nothing was recorded. (A delivery's id has its
+rule's name and its action's number in it: the same rules give the same ids, and others would not know them.)
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import datetime
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -20,6 +28,25 @@ from bridge.rules import ledger
 
 log = structlog.get_logger()
 _TURN_S = 0.01  # of evaluating, before the event loop gets its turn
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Rulebook:
+    """The rules as they were loaded at one time, and what they are judged by. It is what a source is given as
+    ``wants``: so a batch says which one it belongs to.
+    """
+
+    rule_set: rules.Rules
+    zone: datetime.tzinfo = datetime.UTC
+    bridge: str = ""
+    clock: Callable[[], float] = time.time
+
+    def __call__(self, mail: Mail) -> Mapping[str, int]:
+        return self.rule_set.wants(mail)
+
+    def evaluate(self, mail: Mail) -> Sequence[rules.Verdict]:
+        """What they make of a mail now."""
+        return self.rule_set.evaluate(mail, rules.Moment(now=self.clock(), zone=self.zone, bridge=self.bridge))
 
 
 class Recorder(Protocol):
@@ -38,15 +65,13 @@ class Intake:
         source: sources.Source,
         store: Recorder,
         *,
-        rule_set: Callable[[], rules.Rules],
-        moment: Callable[[], rules.Moment],
+        in_force: Callable[[], Rulebook],
         onlooker: Callable[[events.Event], None],
         one_folder: bool,
     ) -> None:
         self._source = source
         self._store = store
-        self._rule_set = rule_set
-        self._moment = moment
+        self._in_force = in_force  # for a batch that does not say what it was fetched for
         self._onlooker = onlooker
         self._one_folder = one_folder  # a mail can then be met a second time only after a UIDVALIDITY change
 
@@ -76,9 +101,10 @@ class Intake:
         known = await self._known(batch)
         entries = [_lost(one) for one in batch.lost]
         evaluated: list[tuple[Mail, Sequence[rules.Verdict]]] = []
+        book = batch.wants if isinstance(batch.wants, Rulebook) else self._in_force()
         turn = time.monotonic()
         for mail, is_known in zip(batch.mails, known, strict=True):
-            entry, verdicts = self._evaluate(mail, known=is_known)
+            entry, verdicts = _evaluate(mail, book, known=is_known)
             entries.append(entry)
             evaluated.append((mail, verdicts))
             if time.monotonic() - turn > _TURN_S:
@@ -94,18 +120,6 @@ class Intake:
         if not batch.mails or (self._one_folder and not batch.renewed):
             return [False] * len(batch.mails)
         return await self._store.handled([(mail.place, mail.fingerprint) for mail in batch.mails])
-
-    def _evaluate(self, mail: Mail, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
-        if known:
-            return outbox.Entry(place=mail.place, fingerprint=mail.fingerprint), ()
-        try:
-            verdicts = self._rule_set().evaluate(mail, self._moment())
-            return _entry(mail, verdicts), verdicts
-        except Exception as error:  # noqa: BLE001 -- any bytes at all must leave the bridge running
-            reason = f"cannot be evaluated: {_told(error)}"
-            place = mail.place
-            log.error("a mail is dead", mailbox=place.mailbox, folder=place.folder, uid=place.uid, reason=reason)
-            return outbox.Entry(place=place, dead=reason), ()
 
     def _tell(self, batch: sources.Batch, evaluated: Sequence[tuple[Mail, Sequence[rules.Verdict]]]) -> None:
         took_s = None if batch.pushed is None else time.monotonic() - batch.pushed
@@ -123,6 +137,19 @@ class Intake:
                 what = {"sink": delivery.sink, "target": delivery.target, "rule": delivery.rule}
                 log.warning("a delivery was not made", **what, delivery=delivery.id, state="dead", reason=delivery.dead)
                 self._onlooker(events.DeliveryEnded(delivery=delivery, state="dead", reason=delivery.dead))
+
+
+def _evaluate(mail: Mail, book: Rulebook, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
+    if known:
+        return outbox.Entry(place=mail.place, fingerprint=mail.fingerprint), ()
+    try:
+        verdicts = book.evaluate(mail)
+        return _entry(mail, verdicts), verdicts
+    except Exception as error:  # noqa: BLE001 -- any bytes at all must leave the bridge running
+        reason = f"cannot be evaluated: {_told(error)}"
+        place = mail.place
+        log.error("a mail is dead", mailbox=place.mailbox, folder=place.folder, uid=place.uid, reason=reason)
+        return outbox.Entry(place=place, dead=reason), ()
 
 
 def _entry(mail: Mail, verdicts: Sequence[rules.Verdict]) -> outbox.Entry:

@@ -12,12 +12,13 @@ import contextvars
 import dataclasses
 import datetime
 import functools
+import hashlib
 import json
 import re
 import types
 import typing
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -44,6 +45,7 @@ class Reading:
     """
 
     folder: Path
+    note: Callable[[Path], None] = lambda _: None  # is told each file that is looked at, whether it is there or not
     tried: dict[int, list[type[Model]]] = dataclasses.field(default_factory=dict)  # map → what it was read as
     wrong: dict[tuple[int, str], str] = dataclasses.field(default_factory=dict)  # (map, key) → why it cannot be used
 
@@ -52,9 +54,9 @@ _READING: contextvars.ContextVar[Reading | None] = contextvars.ContextVar("readi
 
 
 @contextlib.contextmanager
-def reading(folder: Path) -> Iterator[Reading]:
-    """While this holds, models may refer to files; relative ones are in ``folder``."""
-    now = Reading(folder=folder)
+def reading(folder: Path, *, note: Callable[[Path], None] = lambda _: None) -> Iterator[Reading]:
+    """While this holds, models may refer to files; relative ones are in ``folder``. ``note`` is told each of them."""
+    now = Reading(folder=folder, note=note)
     token = _READING.set(now)
     try:
         yield now
@@ -111,6 +113,19 @@ class Model(pydantic.BaseModel):
 def known_keys(model: type[Model]) -> frozenset[str]:
     """Every key that an admin may write there, as it is written."""
     return frozenset({*_keys(model), *(f"{name}_file" for name in _secrets(model))})
+
+
+def contents(made: Model) -> dict[str, bytes]:
+    """The key of each file that the settings name and that is read later (``ca_file``) → a digest of what is in it:
+    settings may compare equal, and mean another certificate. Blocks.
+    """
+    found = {}
+    for key in _paths(type(made)):
+        path = getattr(made, key, None)
+        if key.endswith("_file") and isinstance(path, Path):
+            with contextlib.suppress(OSError):
+                found[key] = hashlib.blake2b(path.read_bytes()).digest()
+    return found
 
 
 def is_plain(model: type[Model], key: str) -> bool:
@@ -198,6 +213,7 @@ def _secret_from(now: Reading, data: dict[Any, Any], name: str) -> pydantic.Secr
         if not isinstance(where, str) or not where:
             raise ValueError("expected the name of a file")
         path = now.folder / Path(where).expanduser()
+        now.note(path)
         return pydantic.SecretStr(_contents(path))
     except (OSError, ValueError, RuntimeError) as error:
         now.wrong[id(data), key] = _why(error, path)
@@ -224,6 +240,7 @@ def _resolved(now: Reading, data: dict[Any, Any], name: str) -> Path:
     try:
         path = now.folder / Path(data[name]).expanduser()
         if name.endswith("_file"):
+            now.note(path)
             path.open("rb").close()
     except (OSError, ValueError, RuntimeError) as error:
         now.wrong[id(data), name] = _why(error, path)

@@ -21,7 +21,6 @@ def configure(level: str, *, stream: TextIO | None = None) -> None:
     same form.
     """
     out = stream or sys.stderr
-    number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -31,7 +30,7 @@ def configure(level: str, *, stream: TextIO | None = None) -> None:
     ]
     structlog.configure(
         processors=[*shared, *_rendered(out)],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=_of_a_level_that_may_change(),
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=True,
     )
@@ -43,6 +42,22 @@ def configure(level: str, *, stream: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    set_level(level)
+
+
+def _of_a_level_that_may_change() -> type:
+    return type("Logger", (structlog.make_filtering_bound_logger(logging.DEBUG),), {})
+
+
+def set_level(level: str) -> None:
+    """From here on; ``configure`` came before. Loggers are made once and kept, all of one class: it gets the methods
+    of another level (those below it do nothing, and so cost nothing).
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logger = structlog.get_config()["wrapper_class"]
+    for name, method in vars(structlog.make_filtering_bound_logger(number)).items():
+        if not name.startswith("__"):
+            setattr(logger, name, method)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,28 +40,41 @@ class Loaded:
         return self.places.fault(Problem(path=path, message=message))
 
 
-def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Path | None = None) -> Settings:
+def load(
+    path: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    secrets_dir: Path | None = None,
+    note: Callable[[Path], None] = lambda _: None,
+) -> Settings:
     """The settings in this file, environment and secrets folder (default: those of containers and systemd).
 
-    The environment counts more than the secrets folder, and that more than the file. Nothing is connected to.
+    The environment counts more than the secrets folder, and that more than the file. Nothing is connected to. ``note``
+    is told each file and folder before it is looked at, whether it is there or not, and also when this raises.
 
     Raises:
         errors.ConfigError: all that is wrong, in file order.
     """
-    return load_with_places(path, environ=environ, secrets_dir=secrets_dir).settings
+    return load_with_places(path, environ=environ, secrets_dir=secrets_dir, note=note).settings
 
 
-def load_with_places(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Path | None = None) -> Loaded:
+def load_with_places(
+    path: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    secrets_dir: Path | None = None,
+    note: Callable[[Path], None] = lambda _: None,
+) -> Loaded:
     """As ``load``, for whoever has more to say of what is written there.
 
     Raises:
         errors.ConfigError: all that is wrong, in file order.
     """
-    document = references.read(path)
+    document = references.read(path, note=note)
     environment = Environment(environ)
-    secrets = Secrets((secrets_dir,) if secrets_dir else secret_folders(environ))
+    secrets = Secrets((secrets_dir,) if secrets_dir else secret_folders(environ), note=note)
     merged = Merged()
-    with schema.reading(path.parent) as now:
+    with schema.reading(path.parent, note=note) as now:
         places = Places(document, (environment, secrets), functools.partial(_is_plain, merged, now))
         settings, problems = _validate((environment, secrets, File(document.root), merged), places, now)
     found = {*document.faults, *secrets.faults, *_unknown_variables(environment), *map(places.fault, problems)}

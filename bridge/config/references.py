@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bridge import errors
@@ -27,13 +27,14 @@ class Document:
     faults: tuple[errors.Fault, ...]
 
 
-def read(path: Path) -> Document:
-    """The file, its includes and its secrets.
+def read(path: Path, *, note: Callable[[Path], None] = lambda _: None) -> Document:
+    """The file, its includes and its secrets. ``note`` is told each of them before it is read, whether it is there or
+    not.
 
     Raises:
         errors.ConfigError: there is nothing to go on with: no such file, no YAML, nothing in it.
     """
-    reader = _Reader(path)
+    reader = _Reader(path, note)
     root = reader.file(path, str(path), ())
     if root.plain is None:
         raise errors.ConfigError([_at(str(path), "is empty")])
@@ -46,14 +47,16 @@ def read(path: Path) -> Document:
 class _Reader:
     """Reads one configuration; a file that is included twice is read once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, note: Callable[[Path], None]) -> None:
         self._folder = path.parent
+        self._note = note
         self._open: list[Path] = []  # the files that are being read: each includes the next
         self._known: dict[Path, yaml.Node] = {}
         self.files: list[str] = []
         self.faults: list[errors.Fault] = []
 
     def file(self, path: Path, shown: str, at: yaml.Path) -> yaml.Node:
+        self._note(path)
         text = read_text(path, shown)
         self.files.append(shown)
         self._open.append(path.resolve())
@@ -101,6 +104,7 @@ class _Reader:
         """The secrets file, or why it cannot be read."""
         shown = str(self._folder / SECRETS)
         self.files.append(shown)
+        self._note(Path(shown))
         try:
             node, faults = yaml.compose(read_text(Path(shown), shown), shown, tags={})
         except errors.ConfigError as error:

@@ -8,7 +8,7 @@ not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +95,19 @@ class Environment(Variables):
 class Secrets(Variables):
     """Files in secrets folders; a later folder counts more."""
 
-    def __init__(self, folders: Iterable[Path]) -> None:
+    def __init__(self, folders: Iterable[Path], *, note: Callable[[Path], None] = lambda _: None) -> None:
         self._folders = tuple(folders)
+        self._note = note
         self.faults: list[errors.Fault] = []
         super().__init__(Settings)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         self.names = {}
         found: dict[str, str | None] = {}
+        for folder in self._folders:
+            self._note(folder)  # what comes or goes changes the folder
         for path in (path for folder in self._folders for path in _files(folder)):
+            self._note(path)
             try:
                 text = references.read_text(path, str(path))
             except errors.ConfigError as error:

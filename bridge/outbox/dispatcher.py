@@ -54,7 +54,7 @@ class Dispatcher:
         self._pause_s = 0.0
         self._draining = False
         self._delivered_since_refusal = False
-        store.on_news(name, self._on_news)
+        self._unsubscribe = store.on_news(name, self._on_news)
 
     async def run(self) -> None:
         """For ever. Cancelled, it takes no more; what was acknowledged and not settled by then will be sent again."""
@@ -72,6 +72,16 @@ class Dispatcher:
                 while self._sent:
                     await asyncio.wait(self._sent)
                 await self._outcomes.join()
+
+    async def close(self) -> None:
+        """When ``run`` has ended: gives up what did not come back in time, so that nothing of it is under way when the
+        next dispatcher of this sink sends it again.
+        """
+        self._unsubscribe()
+        for task in self._sent:
+            task.cancel()
+        if self._sent:
+            await asyncio.wait(self._sent)
 
     def _on_news(self, news: outbox.News) -> None:
         self._reader.on_news(news)

@@ -10,6 +10,7 @@ import asyncio
 import collections
 import concurrent.futures
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
@@ -36,6 +37,15 @@ class _RehearsedError(Exception):
     """Undoes a transaction that was only a rehearsal."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A write, who waits for it, and whom it gives something to do: they are told even if nobody waits any more."""
+
+    operation: _Operation
+    future: asyncio.Future[Any]
+    news: Callable[[Any], Mapping[str, outbox.News]]
+
+
 class Store:
     """The outbox and the cursors.
 
@@ -50,7 +60,7 @@ class Store:
         self.clock = clock
         self._url = url
         self._stack = contextlib.AsyncExitStack()
-        self._waiting: collections.deque[tuple[_Operation, asyncio.Future[Any]]] = collections.deque()
+        self._waiting: collections.deque[_Waiting] = collections.deque()
         self._wake = asyncio.Event()
         self._news: dict[str, list[Callable[[outbox.News], None]]] = {}
         self._careful_left = 0
@@ -106,15 +116,16 @@ class Store:
         """
         now = self.clock()
         try:
-            done = await self._do(lambda connection: recording.record(connection, position, entries, now=now))
+            done = await self._do(
+                lambda connection: recording.record(connection, position, entries, now=now), news=_news
+            )
         except errors.StoreError:
             raise
         except Exception as error:  # noqa: BLE001 -- one bad entry must not hold up its batch
             log.error("some of a batch cannot be recorded", mailbox=position.mailbox, reason=type(error).__name__)
             sound = [await self._sound(position, entry) for entry in entries]
-            done = await self._do(lambda connection: recording.record(connection, position, sound, now=now))
+            done = await self._do(lambda connection: recording.record(connection, position, sound, now=now), news=_news)
         self._careful_left = max(0, self._careful_left - len(entries))
-        self._tell(done.news)
         return done.fates
 
     async def _sound(self, position: Cursor, entry: outbox.Entry) -> outbox.Entry:
@@ -140,9 +151,9 @@ class Store:
 
     async def settle(self, outcomes: Sequence[outbox.Outcome]) -> outbox.Settled:
         now = self.clock()
-        settled = await self._do(lambda connection: settling.settle(connection, outcomes, now=now))
-        self._tell(settled.news)
-        return settled
+        return await self._do(
+            lambda connection: settling.settle(connection, outcomes, now=now), news=lambda settled: settled.news
+        )
 
     async def page(self, sink: str, *, after: int, limit: int, horizon: float) -> outbox.Page:
         """The next deliveries behind ``after``; ``next_due`` looks at those that are due after ``horizon``."""
@@ -180,9 +191,11 @@ class Store:
         """Why a sink takes nothing at the moment, for whoever looks at the outbox; "" when it does."""
         await self._do(lambda connection: _set(connection, queue.TROUBLE + sink, trouble))
 
-    def on_news(self, sink: str, callback: Callable[[outbox.News], None]) -> None:
-        """Calls back after each commit that gives this sink something to do."""
-        self._news.setdefault(sink, []).append(callback)
+    def on_news(self, sink: str, callback: Callable[[outbox.News], None]) -> Callable[[], None]:
+        """Calls back after each commit that gives this sink something to do, until what is returned is called."""
+        listening = self._news.setdefault(sink, [])
+        listening.append(callback)
+        return lambda: listening.remove(callback)
 
     # What admins ask.
 
@@ -200,11 +213,13 @@ class Store:
 
     # The writer.
 
-    async def _do(self, operation: Callable[[sa.Connection], T]) -> T:
+    async def _do(
+        self, operation: Callable[[sa.Connection], T], *, news: Callable[[T], Mapping[str, outbox.News]] = lambda _: {}
+    ) -> T:
         if self._closing:
             raise errors.StoreError("the state is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((operation, future))
+        self._waiting.append(_Waiting(operation, future, news))
         self._wake.set()
         return await future
 
@@ -215,13 +230,16 @@ class Store:
                 await self._wake.wait()
                 continue
             some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_A_COMMIT))]
-            for (_, future), result in zip(some, await self._commit([one for one, _ in some]), strict=True):
-                if future.cancelled():
+            for one, result in zip(some, await self._commit([one.operation for one in some]), strict=True):
+                failed = isinstance(result, BaseException)
+                if not failed:
+                    self._tell(one.news(result))
+                if one.future.cancelled():
                     continue
-                if isinstance(result, BaseException):
-                    future.set_exception(result)
+                if failed:
+                    one.future.set_exception(result)
                 else:
-                    future.set_result(result)
+                    one.future.set_result(result)
 
     async def _commit(self, operations: list[_Operation]) -> list[Any]:
         """All in one transaction; a database that cannot be written for now is waited for, which holds everybody
@@ -270,6 +288,10 @@ class Store:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+
+def _news(done: recording.Recorded) -> Mapping[str, outbox.News]:
+    return done.news
 
 
 def _transact(connection: sa.Connection, operations: Sequence[_Operation]) -> list[Any]:

@@ -18,13 +18,16 @@ class, and one last line that exports them as ``PLUGIN``. Fields of ``Action`` a
 them is a template) or ``SEGMENTS`` (split at the ``/`` written in the rule, each segment rendered, then cleaned
 whole) are rendered for each mail; the others are taken as they are. After rendering they are ``Delivery.options``,
 and the field that ``target`` names is ``Delivery.target``.
+
+A sink may be able to carry the bridge's own news as well (``Announcer``): whoever has some finds out with
+``isinstance``, and never asks what kind of sink it is.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from bridge import schema
 from bridge.delivery import Delivery, Receipt
@@ -77,6 +80,22 @@ class Sink(Protocol):
     async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
         """Sends it and waits for the far end's acknowledgement."""
         ...
+
+
+@runtime_checkable
+class Announcer(Protocol):
+    """What a sink is beside, where whoever listens at the far end can be told of the bridge itself."""
+
+    async def announce(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Tells it once, now: news are not deliveries, nobody acknowledges them and nothing of them is kept.
+
+        Raises:
+            errors.Unavailable: there is no connection; ``ready()`` says when it is worth another try.
+            errors.Permanent: the far end does not take this.
+        """
+        ...
+
+    async def ready(self) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

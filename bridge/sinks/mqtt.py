@@ -160,6 +160,13 @@ class Mqtt:
             raise _mqtt_reasons.refused_publish(self._where, code, qos=qos)
         return Receipt(delivery_id=delivery.id, code=f"{ACKNOWLEDGEMENTS[qos]} 0x{code:02x}" if qos else "written")
 
+    async def announce(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publishes with QoS 0; returns when it is on the socket. See ``bridge.sinks.Announcer``."""
+        assert self._broker is not None, "the sink is not entered"  # noqa: S101 - a caller's bug, for the type checker
+        link = self._broker.link()
+        await link.slot()
+        await link.put(topic, payload, qos=0, retain=retain and link.limits.retain, properties=None)
+
     def _check(self, delivery: Delivery, link: _paho.Link, *, qos: int, retain: bool) -> None:
         """What the broker has said that it will not take is not sent to it: it would close the connection."""
         topic_bytes, limits = len(delivery.target.encode("utf-8", "replace")), link.limits

@@ -25,6 +25,10 @@ from typing import Literal, Protocol, Self
 from bridge.delivery import MailChange, Receipt
 from bridge.mail import Mail, Place
 
+Wants = Callable[[Mail], Mapping[str, int]]
+"""Which sections of this mail the rules that are still alive need, and at most how many octets of each. Pure, and never
+raises; ``{}`` for most mails. Called in the source's worker thread after the first fetch."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Cursor:
@@ -57,6 +61,9 @@ class Batch:
     ``mails`` may be empty: at the first sight of a folder the batch only sets the cursor. ``renewed`` says that the
     folder's UIDVALIDITY changed, so that mails handled before have to be recognised by their fingerprint. ``pushed``
     is the monotonic time at which the server's push for it was read (None: found by looking).
+
+    ``wants`` is what was asked how much of these mails to fetch, the same for all of them: other rules may need what
+    was not downloaded, so a batch that was under way when the rules changed belongs to the rules before.
     """
 
     cursor: Cursor
@@ -64,6 +71,7 @@ class Batch:
     lost: tuple[Lost, ...] = ()
     renewed: bool = False
     pushed: float | None = None
+    wants: Wants | None = None
 
 
 class Memory(Protocol):
@@ -84,10 +92,6 @@ class Memory(Protocol):
     def careful(self) -> bool:
         """Whether mails must go one by one for now."""
 
-
-Wants = Callable[[Mail], Mapping[str, int]]
-"""Which sections of this mail the rules that are still alive need, and at most how many octets of each. Pure, and never
-raises; ``{}`` for most mails. Called in the source's worker thread after the first fetch."""
 
 State = Literal["connecting", "live", "retrying", "refused"]
 

@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 import structlog
@@ -338,6 +338,29 @@ async def test_what_the_rules_want_may_change_while_the_source_is_open(dovecot: 
         await asyncio.to_thread(dovecot.deliver, dovecot.sample(text="long " * 4_000))
         await watched.have(2)
         assert len(watched.mails[1].text) >= 19_000
+
+
+@pytest.mark.parametrize(("start", "sizes"), [("all", [0, 250, 250, 100]), ("unseen", [600])])
+async def test_a_batch_says_what_its_mails_were_fetched_with(dovecot: Dovecot, start: str, sizes: list[int]) -> None:
+    asked: dict[int, str] = {}
+
+    def first(each: mail.Mail) -> Mapping[str, int]:
+        watched.source.wants = then
+        asked[each.place.uid] = "first"
+        return {}
+
+    def then(each: mail.Mail) -> Mapping[str, int]:
+        asked[each.place.uid] = "then"
+        return {}
+
+    dovecot.fill("ada", 600)
+    async with watching.Watching(watching.settings(dovecot, start=start), wants=first) as watched:
+        await watched.have(600)
+    assert sizes == [len(batch.mails) for batch in watched.batches]
+    fetched = [batch for batch in watched.batches if batch.mails]
+    assert [first, *[then] * (len(fetched) - 1)] == [batch.wants for batch in fetched]
+    for batch in fetched:
+        assert {asked[each.place.uid] for each in batch.mails} == {"first" if batch.wants == first else "then"}
 
 
 async def test_one_push_costs_one_round_trip(dovecot: Dovecot) -> None:

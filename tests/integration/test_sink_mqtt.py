@@ -94,6 +94,20 @@ async def test_an_empty_payload_is_a_message(broker: mosquitto.Mosquitto) -> Non
     assert heard[0].payload == b""
 
 
+async def test_news_arrive_with_qos_0_and_nothing_of_them_is_kept_while_the_broker_is_away() -> None:
+    with mosquitto.Mosquitto() as broker:
+        async with mosquitto.listening(broker, "mailwire/house/#") as heard, connected(broker.url) as sink:
+            assert isinstance(sink, sinks.Announcer)
+            await sink.announce("mailwire/house/events", b"one")
+            await sink.announce("mailwire/house/kept", b"two", retain=True)
+            await servers.until(lambda: len(heard) >= 3)
+            assert [(one.payload, one.qos, one.retain) for one in heard[1:]] == [(b"one", 0, False), (b"two", 0, True)]
+            broker.kill()
+            await servers.until(lambda: not sink._broker.up.is_set())
+            with pytest.raises(errors.Unavailable):
+                await sink.announce("mailwire/house/events", b"three")
+
+
 async def test_a_burst_arrives_once_each_and_in_order(broker: mosquitto.Mosquitto) -> None:
     async with mosquitto.listening(broker, "home/#") as heard, connected(broker.url) as sink:
         burst = [sink.send(delivery(n, payload=b"%d" % n), expires_in_s=60) for n in range(500)]

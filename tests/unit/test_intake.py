@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from bridge import errors, events, outbox, rules, sources, testing
-from bridge.intake import Intake
+from bridge.intake import Intake, Rulebook
 from bridge.mail import Mail, Place
 from bridge.rules import claims
 
@@ -75,8 +75,7 @@ def intake(
     return Intake(
         testing.ScriptedSource(batches),
         recorder,
-        rule_set=lambda: rule_set or Everything(),
-        moment=lambda: rules.Moment(now=0.0),
+        in_force=lambda: Rulebook(rule_set=rule_set or Everything()),
         onlooker=seen.append,
         one_folder=True,
     )
@@ -113,6 +112,20 @@ async def test_a_mail_that_was_handled_before_fires_nothing() -> None:
     recorder = Recorder(known=[True, False])
     await intake(recorder).handle(batch(testing.mail(1), testing.mail(2), renewed=True))
     assert [0, 1] == [len(entry.deliveries) for entry in recorder.recorded[0][1]]
+
+
+async def test_a_batch_is_judged_by_the_rules_that_it_was_fetched_for_and_by_those_in_force_if_it_does_not_say() -> (
+    None
+):
+    class Nothing(Everything):
+        def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
+            return []
+
+    recorder = Recorder()
+    way_in = intake(recorder)
+    await way_in.handle(dataclasses.replace(batch(testing.mail(1)), wants=Rulebook(rule_set=Nothing())))
+    await way_in.handle(batch(testing.mail(2)))
+    assert [0, 1] == [len(entries[0].deliveries) for _, entries in recorder.recorded]
 
 
 async def test_a_lost_mail_is_recorded_as_dead_and_told() -> None:

@@ -29,6 +29,18 @@ def test_a_duration_is_in_seconds(written: str, seconds: float) -> None:
     assert schema.duration_s(written) == seconds
 
 
+def test_a_file_that_is_read_later_counts_by_what_is_in_it(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text("one")
+    thing = Thing(ca_file=ca_file, folder=tmp_path)
+    before = schema.contents(thing)
+    assert ["ca_file"] == list(before)
+    ca_file.write_text("two")
+    assert before != schema.contents(thing)
+    ca_file.unlink()
+    assert schema.contents(thing) == {}
+
+
 @pytest.mark.parametrize("written", ["", "5", "5 min", "-5s", "1h30m", "s", 5, None, True, ["5s"], "9" * 400 + "d"])
 def test_what_is_no_duration_is_refused(written: Any) -> None:
     with pytest.raises(ValueError, match="is no duration; write it like"):

@@ -30,13 +30,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Self
 
 import structlog
 
 from bridge.delivery import MailChange, Receipt
-from bridge.mail import Mail
 from bridge.sources import Batch, FolderState, Memory, Wants
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
@@ -51,7 +50,8 @@ _WAITING = 3  # batches handed on and not acknowledged yet; more wait at the ser
 class ImapSource:
     """Watches the folders of one mailbox; see ``bridge.sources.Source``.
 
-    ``wants`` may be replaced at any time, and holds from the next mail on. ``pool`` runs what blocks; a mailbox uses at
+    ``wants`` may be replaced at any time, and holds from the next fetch on: each batch says which one it was fetched
+    with. ``pool`` runs what blocks; a mailbox uses at
     most one thread a folder and one for changes, and none while it is idle. ``hub`` is shared by all sources of an
     event loop.
     """
@@ -81,7 +81,7 @@ class ImapSource:
         account = account_.Account(self.name, self._settings, pool=self._pool, hub=self._hub)
         self._commands = commands.Commands(account)
         for folder in self._settings.folders:
-            watching = watcher.Watcher(account, folder, memory=self._memory, wants=self._wanted, hand_on=self._hand_on)
+            watching = watcher.Watcher(account, folder, memory=self._memory, wants=self._wants, hand_on=self._hand_on)
             self._watchers.append(watching)
             self._tasks.append(asyncio.create_task(watching.run(), name=f"watch {self.name}/{folder}"))
         return self
@@ -96,8 +96,8 @@ class ImapSource:
         if self._commands is not None:
             self._commands.close()
 
-    def _wanted(self, mail: Mail) -> Mapping[str, int]:
-        return self.wants(mail)
+    def _wants(self) -> Wants:
+        return self.wants
 
     async def _hand_on(self, batch: Batch) -> None:
         committed = await self._handover.put(batch)

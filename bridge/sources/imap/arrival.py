@@ -114,7 +114,7 @@ class Arrival:
         the mails again.
         """
         together = Batch(cursor=cursor, renewed=before is not None)
-        async with contextlib.aclosing(self._opened.pieces(uids, cursor.uidvalidity)) as pieces:
+        async with contextlib.aclosing(self._opened.pieces(uids, cursor.uidvalidity, alike=True)) as pieces:
             async for piece in pieces:
                 together = _joined(together, piece)
                 if self._memory.careful or len(together.mails) >= _AT_ONCE:
@@ -125,4 +125,4 @@ class Arrival:
 
 def _joined(batch: Batch, piece: Batch) -> Batch:
     lost: tuple[Lost, ...] = (*batch.lost, *piece.lost)
-    return dataclasses.replace(batch, mails=(*batch.mails, *piece.mails), lost=lost)
+    return dataclasses.replace(batch, mails=(*batch.mails, *piece.mails), lost=lost, wants=piece.wants)

@@ -79,32 +79,33 @@ def search_date(day: datetime.date) -> bytes:
 class Fetcher:
     """Fetches mails of one opened folder over one connection."""
 
-    def __init__(self, ask: Ask, *, place: Callable[[int], Place], wants: Wants) -> None:
+    def __init__(self, ask: Ask, *, place: Callable[[int], Place]) -> None:
         self._ask = ask
         self._place = place
-        self._wants = wants
+        self._wants: Wants = lambda _: {}  # of the fetch under way
         self._proven = False  # whether the server gave a mail just now, so that a refusal is about the mail
 
-    async def since(self, uid: int, *, idle: bool) -> Found | None:
+    async def since(self, uid: int, *, wants: Wants, idle: bool) -> Found | None:
         """The mails from this UID on in one round trip; None where it takes a closer look (``SEARCH`` and ``uids``)."""
 
         def then(answers: list[connection_.Answer]) -> Found:
             return self._read(answers[0], lambda found: found >= uid)
 
+        self._wants = wants
         found = await self._ask(b"UID FETCH %d:* %s" % (uid, FIRST), then=then, idle=idle)
         if found.refused or found.unnamed:
             return None
         await self._complete(found, idle=idle)
         return found
 
-    async def uids(self, uids: Sequence[int], *, proven: bool = False) -> Found:
+    async def uids(self, uids: Sequence[int], *, wants: Wants, proven: bool = False) -> Found:
         """These mails. ``proven``: the server has shown just before that it gives mails (``gives``).
 
         Raises:
             Withheld: the server refuses one for now, or gives none at all, which does not speak against the mails.
             errors.Disconnected: the connection ended.
         """
-        self._proven = proven
+        self._wants, self._proven = wants, proven
         found = await self._first(uids, among=uids)
         await self._complete(found, idle=False)
         return found

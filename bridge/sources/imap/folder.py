@@ -40,7 +40,7 @@ class OpenFolder:
         session: session.Session,
         *,
         place: Callable[[int], Place],
-        wants: Wants,
+        wants: Callable[[], Wants],
         memory: Memory,
         progress: Progress,
         one_at_a_time: asyncio.Lock,
@@ -51,8 +51,9 @@ class OpenFolder:
         self._place = place
         self._memory = memory
         self._turn = hub.Turn(one_at_a_time)
+        self._wants = wants
         self._hand_on = hand_on
-        self._fetcher = fetch.Fetcher(session.ask, place=place, wants=wants)
+        self._fetcher = fetch.Fetcher(session.ask, place=place)
 
     async def stay(self) -> None:
         """Waits for the server, or for the time to look without being told, and looks.
@@ -75,8 +76,9 @@ class OpenFolder:
             await self.catch_up(pushed=pushed)
             return
         connection.looking()
+        wants = self._wants()
         try:
-            found = await self._fetcher.since(self._cursor.uid + 1, idle=True)
+            found = await self._fetcher.since(self._cursor.uid + 1, wants=wants, idle=True)
         except errors.Disconnected:
             progress.chunk //= 2  # if it was over a mail, smaller pieces find out which
             raise
@@ -84,7 +86,7 @@ class OpenFolder:
             await self.catch_up(pushed=pushed)
         elif uids := [*found.mails, *found.bad]:
             cursor = dataclasses.replace(self._cursor, uid=max(uids), committed=0.0)
-            await self.hand(self._batch(found, cursor, pushed=pushed))
+            await self.hand(self._batch(found, cursor, pushed=pushed, wants=wants))
 
     @property
     def _cursor(self) -> Cursor:
@@ -104,15 +106,17 @@ class OpenFolder:
                 await self.hand(batch)
 
     async def pieces(
-        self, uids: Sequence[int], uidvalidity: int, *, pushed: float | None = None
+        self, uids: Sequence[int], uidvalidity: int, *, pushed: float | None = None, alike: bool = False
     ) -> AsyncGenerator[Batch, None]:
-        """These mails, fetched, each batch with the cursor behind its last mail. To be closed by who asks.
+        """These mails, fetched, each batch with the cursor behind its last mail. To be closed by who asks. ``alike``:
+        with the same ``wants`` for all of them, so that they can go together.
 
         While ``Memory.careful`` holds they come one by one, and no other folder reads any meanwhile: else a mail that
         takes the process down would be remembered against the mails that were under way beside it.
         """
-        at = 0
+        at, wants = 0, self._wants()
         while at < len(uids):
+            wants = wants if alike else self._wants()
             careful = self._memory.careful
             piece = self._piece(uids[at : at + (1 if careful else self.progress.chunk)])
             at += len(piece)
@@ -120,7 +124,8 @@ class OpenFolder:
             if careful:
                 await self._turn.take()
             try:
-                yield self._batch(await self._fetched(piece, careful=careful), cursor, pushed=pushed)
+                found = await self._fetched(piece, wants, careful=careful)
+                yield self._batch(found, cursor, pushed=pushed, wants=wants)
             finally:
                 self._turn.give_back()
 
@@ -134,18 +139,18 @@ class OpenFolder:
         place = self._place(uid)
         return Cursor(mailbox=place.mailbox, folder=place.folder, uidvalidity=uidvalidity, uid=uid)
 
-    async def _fetched(self, uids: Sequence[int], *, careful: bool) -> fetch.Found:
+    async def _fetched(self, uids: Sequence[int], wants: Wants, *, careful: bool) -> fetch.Found:
         given_up = await self._given_up(uids, careful=careful)
         asked = [uid for uid in uids if uid not in given_up]
-        found = await self._asked(asked) if asked else fetch.Found()
+        found = await self._asked(asked, wants) if asked else fetch.Found()
         found.bad.update(given_up)
         return found
 
-    async def _asked(self, uids: Sequence[int]) -> fetch.Found:
+    async def _asked(self, uids: Sequence[int], wants: Wants) -> fetch.Found:
         first, blame = self._place(uids[0]), self.progress.blame
         proven = first in blame.suspects and await blame_.proven(first, blame, self._fetcher, self.session)
         try:
-            found = await self._fetcher.uids(uids, proven=proven)
+            found = await self._fetcher.uids(uids, wants=wants, proven=proven)
         except fetch.Withheld as error:
             blame.suspect(self._place(error.uid), proven=error.proven)
             raise
@@ -175,12 +180,13 @@ class OpenFolder:
             attempts[place] = await self._memory.attempt(place)
         return attempts[place]
 
-    def _batch(self, found: fetch.Found, cursor: Cursor, *, pushed: float | None) -> Batch:
+    def _batch(self, found: fetch.Found, cursor: Cursor, *, pushed: float | None, wants: Wants) -> Batch:
         return Batch(
             cursor=cursor,
             mails=tuple(found.mails[uid] for uid in sorted(found.mails)),
             lost=tuple(Lost(place=self._place(uid), reason=found.bad[uid]) for uid in sorted(found.bad)),
             pushed=pushed,
+            wants=wants,
         )
 
     async def hand(self, batch: Batch) -> None:

@@ -67,7 +67,7 @@ class Lookback:
         """The mails, oldest first, some at a time; what the server does not give is lost, and what vanished meanwhile
         is left out.
         """
-        fetcher = fetch.Fetcher(self._session.ask, place=self._place, wants=self._wants)
+        fetcher = fetch.Fetcher(self._session.ask, place=self._place)
         for at in range(0, len(self._uids), fetch.CHUNK):
             uids = self._uids[at : at + fetch.CHUNK]
             found = await self._found(fetcher, uids)
@@ -81,7 +81,7 @@ class Lookback:
         found, bad = fetch.Found(), dict[int, str]()
         while left := [uid for uid in uids if uid not in bad]:
             try:
-                found = await fetcher.uids(left)
+                found = await fetcher.uids(left, wants=self._wants)
                 break
             except fetch.Withheld as error:
                 bad[error.uid] = str(error)

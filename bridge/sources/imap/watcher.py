@@ -28,7 +28,7 @@ class Watcher:
         folder: str,
         *,
         memory: Memory,
-        wants: Wants,
+        wants: Callable[[], Wants],
         hand_on: Callable[[Batch], Awaitable[None]],
     ) -> None:
         self._account = account

@@ -45,6 +45,18 @@ def test_on_a_terminal_who_and_where_come_first_and_why_comes_last() -> None:
     assert len(line) <= 110
 
 
+def test_the_level_changes_for_loggers_that_are_in_use_already() -> None:
+    out = io.StringIO()
+    _logs.configure("warning", stream=out)
+    log = structlog.get_logger()
+    bound = log.bind(sink="lamp")
+    for level in ("warning", "info", "error"):
+        _logs.set_level(level)
+        log.info("by itself")
+        bound.info("bound before")
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["by itself", "bound before"]
+
+
 def test_on_a_terminal_the_time_is_the_wall_clock_s() -> None:
     hours = {time.strftime("%H:"), time.strftime("%H:", time.localtime(time.time() + 60))}
     line = said(Terminal(), sink="lamp")

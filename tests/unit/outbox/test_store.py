@@ -249,3 +249,18 @@ def test_the_outbox_command_makes_no_state(tmp_path: Path) -> None:
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_sink_hears_of_what_was_recorded_though_the_one_who_recorded_it_was_cancelled(bench: Bench) -> None:
+    heard = asyncio.Event()
+    unsubscribe = bench.store.on_news("broker", lambda _: heard.set())
+    recording = asyncio.create_task(bench.record(testing.delivery(1)))
+    await asyncio.sleep(0)  # it is handed over, and not committed yet
+    recording.cancel()
+    async with asyncio.timeout(20):
+        await heard.wait()
+    assert recording.cancelled()
+    heard.clear()
+    unsubscribe()
+    await bench.record(testing.delivery(2))
+    assert not heard.is_set()

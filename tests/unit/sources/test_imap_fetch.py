@@ -20,6 +20,10 @@ def place(uid: int) -> mail.Place:
     return mail.Place(mailbox="home", folder="INBOX", uidvalidity=7, uid=uid)
 
 
+def nothing(_: mail.Mail) -> Mapping[str, int]:
+    return {}
+
+
 def parsed(text: str) -> list[frames.Pieces]:
     buffer = frames.Frames()
     buffer.feed(text.encode())
@@ -54,8 +58,8 @@ class Server:
             return f"* {uid} FETCH (UID {uid} {parts})\r\n"
         return scripted_imap.fetched(uid, uid)
 
-    def fetcher(self, wants: Callable[[mail.Mail], Mapping[str, int]] = lambda _: {}) -> fetch.Fetcher:
-        return fetch.Fetcher(self.ask, place=place, wants=wants)
+    def fetcher(self) -> fetch.Fetcher:
+        return fetch.Fetcher(self.ask, place=place)
 
 
 def numbers(uid_set: bytes) -> set[int]:
@@ -80,7 +84,7 @@ def test_search_dates_do_not_depend_on_the_locale() -> None:
 
 
 async def test_uids_that_are_gone_are_neither_mails_nor_bad() -> None:
-    found = await Server({1, 3}).fetcher().uids([1, 2, 3])
+    found = await Server({1, 3}).fetcher().uids([1, 2, 3], wants=nothing)
     assert (sorted(found.mails), found.bad) == ([1, 3], {})
 
 
@@ -88,8 +92,8 @@ async def test_uids_that_are_gone_are_neither_mails_nor_bad() -> None:
 async def test_a_range_that_is_refused_is_halved_down_to_the_mails_to_blame(bad: set[int]) -> None:
     server = Server(set(range(1, 101)), bad=bad)
     fetcher = server.fetcher()
-    await fetcher.uids([2])  # the server has shown that it gives mails
-    found = await fetcher.uids(range(1, 101))
+    await fetcher.uids([2], wants=nothing)  # the server has shown that it gives mails
+    found = await fetcher.uids(range(1, 101), wants=nothing)
     assert set(found.bad) == bad
     assert set(found.mails) == set(range(1, 101)) - bad
     assert len(server.commands) <= 2 + 16 * len(bad)
@@ -97,20 +101,20 @@ async def test_a_range_that_is_refused_is_halved_down_to_the_mails_to_blame(bad:
 
 async def test_an_answer_that_cannot_be_read_costs_its_own_mail_and_no_other() -> None:
     server = Server({1, 2, 3}, garbled={2})
-    found = await server.fetcher().uids([1, 2, 3])
+    found = await server.fetcher().uids([1, 2, 3], wants=nothing)
     assert (sorted(found.mails), sorted(found.bad), len(server.commands)) == ([1, 3], [2], 1)
 
 
 async def test_a_server_that_gives_nothing_at_all_does_not_speak_against_the_mails() -> None:
     with pytest.raises(fetch.Withheld) as raised:
-        await Server({1, 2}, bad={1, 2}).fetcher().uids([1, 2])
+        await Server({1, 2}, bad={1, 2}).fetcher().uids([1, 2], wants=nothing)
     assert raised.value.uid == 1
 
 
 async def test_a_refusal_for_now_does_not_speak_against_the_mail() -> None:
     fetcher = Server({1, 2}, bad={2}, code="[UNAVAILABLE]").fetcher()
     with pytest.raises(fetch.Withheld):
-        await fetcher.uids([1, 2])
+        await fetcher.uids([1, 2], wants=nothing)
 
 
 async def test_what_the_rules_want_is_fetched_for_alike_mails_in_one_command() -> None:
@@ -121,7 +125,7 @@ async def test_what_the_rules_want_is_fetched_for_alike_mails_in_one_command() -
         if b"PEEK[2]" in command
         else scripted_imap.fetched(uid, uid, structure=f'({structure} "MIXED")')
     )
-    found = await server.fetcher(lambda each: {"2": 100} if each.place.uid != 2 else {}).uids([1, 2, 3])
+    found = await server.fetcher().uids([1, 2, 3], wants=lambda each: {"2": 100} if each.place.uid != 2 else {})
     assert server.commands[1:] == [b"UID FETCH 1,3 (UID BODY.PEEK[2]<0.100>)"]
     assert [found.mails[uid].content.get("2") for uid in (1, 2, 3)] == [b"x" * 100, None, b"x" * 100]
     assert "2" not in found.mails[1].whole
@@ -129,13 +133,13 @@ async def test_what_the_rules_want_is_fetched_for_alike_mails_in_one_command() -
 
 async def test_what_is_in_hand_is_not_fetched_again() -> None:
     server = Server({1})
-    await server.fetcher(lambda _: {"1": 5}).uids([1])
+    await server.fetcher().uids([1], wants=lambda _: {"1": 5})
     assert len(server.commands) == 1
 
 
 async def test_a_section_from_a_mail_cannot_put_a_command_into_the_stream() -> None:
     server = Server({1})
-    await server.fetcher(lambda _: {"1]\r\nx LOGOUT\r\n": 5000}).uids([1])
+    await server.fetcher().uids([1], wants=lambda _: {"1]\r\nx LOGOUT\r\n": 5000})
     assert len(server.commands) == 1
 
 
@@ -143,7 +147,7 @@ async def test_a_bug_in_the_rules_costs_one_mail() -> None:
     def wants(each: mail.Mail) -> Mapping[str, int]:
         return {} if each.place.uid == 1 else {}["missing"]  # type: ignore[no-any-return]
 
-    found = await Server({1, 2}).fetcher(wants).uids([1, 2])
+    found = await Server({1, 2}).fetcher().uids([1, 2], wants=wants)
     assert (sorted(found.mails), found.bad) == ([1], {2: "it could not be read (KeyError)"})
 
 

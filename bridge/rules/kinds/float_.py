@@ -5,6 +5,7 @@ A percent sign is a unit like any other: ``12%`` is 12.
 
 from __future__ import annotations
 
+import decimal
 import math
 from typing import Any
 
@@ -15,13 +16,23 @@ from bridge.rules.written import numbers
 
 
 def convert(raw: Any, mail: Mail, moment: rules.Moment) -> float:
+    if kinds.is_number(raw):
+        return finite(raw)
+    return finite(numbers.only(kinds.text(raw), lambda: numbers.habit(mail) or "."))
+
+
+def finite(value: decimal.Decimal | float) -> float:
+    """
+    Raises:
+        ValueError: no float has this value.
+    """
     try:
-        value = float(raw if kinds.is_number(raw) else numbers.only(kinds.text(raw), lambda: numbers.habit(mail) or "."))
+        found = float(value)
     except OverflowError:
-        raise ValueError("is no number") from None
-    if not math.isfinite(value):
+        found = math.inf
+    if not math.isfinite(found):
         raise ValueError("is no number")
-    return value
+    return found
 
 
 PLUGIN = rules.KindPlugin(make=lambda _: convert, summary="A number.")

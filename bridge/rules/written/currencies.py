@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 
 # Without ALL, CUP, LAK, MOP, SOS and TOP, which are words when a mail shouts.
@@ -17,32 +16,34 @@ CODES = frozenset(
     ).split()
 )
 FINE = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))  # with three decimals
-_ANY_CASE = ("EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "JPY", "INR")
-_SIGNS = "R$ US$ AU$ CA$ NZ$ HK$ NT$ A$ C$ S$ Mex$ ₿ ¢ $ € £ ¥ ￥ ₹ ₽ ₺ ₴ ₪ ₩ ₫ ฿ ₦ ₱ ₡ ₲ ₵ ₸ ₼ ₾ ₮ ₭ ＄ ￡ ￦".split()
-_WORDS = (  # whatever their case
-    "euro euros dollar dollars franken francs yen kronor kroner korun forint złotych zł zl kč kr kn lei лв грн руб"
-    " рублей рубля р гривень ден дин ft rp rs rm fr sfr ευρώ"
-).split()
-_IDEOGRAPHS = "円 元 圓 원 บาท".split()
-_ENDS = "円元圓원"
 COMMA_BEHIND = frozenset(("€", "kr", "zł", "kč", "ft", "lei", "лв", "грн", "руб", "р", "₽", "₴", "₺"))
+_WORDS = frozenset(  # whatever their case
+    (
+        "eur usd gbp chf sek nok dkk pln czk jpy inr euro euros dollar dollars franken francs yen kronor kroner korun"
+        " forint złotych zł zl kč kr kn lei лв грн руб рублей рубля р гривень ден дин ft rp rs rm fr sfr ευρώ บาท"
+        " r$ us$ au$ ca$ nz$ hk$ nt$ a$ c$ s$ mex$"
+    ).split()
+)
+_SIGN = "[$¢€£¥￥₹₽₺₴₪₩₫฿₦₱₡₲₵₸₼₾₮₭₿＄￡￦円元圓원]"
+_LETTER = r"[^\W\d_]"
+_WORD = rf"{_LETTER}{{1,9}}(?:\$|(?!{_LETTER}))"
+_BEFORE = re.compile(rf"([+-]?)({_SIGN}|(?<!{_LETTER}){_WORD}\.?) ?([+-]?) ?$")
+_BEHIND = re.compile(rf" ?({_SIGN}|{_WORD})")
+_BEFORE_CHARS = 14  # the longest currency, its minus and blanks
 
 
-@functools.cache
-def _any() -> str:
-    words = [*(rf"(?i:{re.escape(word)})" for word in sorted((*_ANY_CASE, *_WORDS), key=len, reverse=True))]
-    letters = "|".join([*words, *sorted(CODES)])
-    signs = "|".join(map(re.escape, [*_SIGNS, *_IDEOGRAPHS]))
-    return rf"(?:{signs}|(?<![^\W\d_])(?:{letters})(?![^\W\d_])\.?)"
+def is_one(word: str) -> bool:
+    """Whether a sign or a word is a currency."""
+    return word in CODES or word.lower() in _WORDS or (len(word) == 1 and word in _SIGN[1:-1])
 
 
-@functools.cache
-def before() -> re.Pattern[str]:
-    """A currency at the end of what stands before a number, and the sign between or before them."""
-    return re.compile(rf"(?P<first>[+-]?)(?P<currency>{_any()}) ?(?P<second>[+-]?) ?$")
+def before(line: str, at: int) -> re.Match[str] | None:
+    """A currency that ends before ``at``: (a minus before it, the currency, a minus behind it)."""
+    found = _BEFORE.search(line[max(0, at - _BEFORE_CHARS) : at])
+    return found if found and is_one(found[2].removesuffix(".")) else None
 
 
-@functools.cache
-def behind() -> re.Pattern[str]:
-    """A currency at the beginning of what stands behind a number."""
-    return re.compile(rf" ?(?P<currency>{_any()})")
+def behind(line: str, at: int) -> re.Match[str] | None:
+    """A currency that begins at ``at``: (the currency)."""
+    found = _BEHIND.match(line, at)
+    return found if found and is_one(found[1]) else None

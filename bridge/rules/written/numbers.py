@@ -35,10 +35,10 @@ SHORT_CHARS = 100  # of a text that is a number and little else
 DIGITS = 300  # of a number; float ends at 308
 EVIDENCE_CHARS = 20_000  # of a mail's text in which its other numbers are looked at
 
-_PLAIN = {
+_SIGNS = {
     **dict.fromkeys(map(ord, "\t\xa0\u202f\u205f\u3000"), " "),
     **dict.fromkeys(range(0x2000, 0x200B), " "),
-    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2212\ufe63\uff0d"), "-"),
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"), "-"),
     **dict.fromkeys(map(ord, "\u2018\u2019\u02bc\xb4\u2032\u066c"), "'"),
     **dict.fromkeys(map(ord, "\uff0c\u066b"), ","),
     ord("\uff0e"): ".",
@@ -59,12 +59,15 @@ _POINT = re.compile(  # 18.05 may be a time or a date
 )
 
 
+@functools.cache
+def _plain() -> dict[int, str]:
+    digits = {code: str(unicodedata.decimal(chr(code))) for code in range(0x80, 0x10000) if chr(code).isdecimal()}
+    return {**digits, **_SIGNS}
+
+
 def plain(text: str) -> str:
     """The same text, character by character, with ASCII digits, blanks, signs and apostrophes."""
-    if text.isascii():
-        return text.replace("\t", " ")
-    text = text.translate(_PLAIN)
-    return "".join(char if char.isascii() or not char.isdecimal() else str(unicodedata.decimal(char)) for char in text)
+    return text.replace("\t", " ") if text.isascii() else text.translate(_plain())
 
 
 def only(text: str, sign: Callable[[], str]) -> decimal.Decimal:

@@ -7,6 +7,13 @@ with a ``ValueError`` what a text is not; its message reads well behind the quot
     numbers.py    1,234.5 · 1.234,5 · 1 234,5 · 1'234.5, in the digits of any script
     money.py      a number that stands with a currency (currencies.py)
     lengths.py    1h 30m · 2,5 Stunden · 01:30:00 · PT1H30M (units.py)
-    dates.py      a day and a time of day (calendars.py: the names of months, weekdays, today and tomorrow; clock.py)
+    dates.py      a day and a time of day (days.py, clock.py; calendars.py: the names of months, weekdays, tomorrow)
     codes.py      the one-time code near its keyword (keywords.py; noise.py: what only looks like one)
 """
+
+from __future__ import annotations
+
+
+def words(listed: str) -> frozenset[str]:
+    """Those of a list with blanks between them."""
+    return frozenset(listed.split())

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from bridge.mail import Mail
+from bridge.rules.written import words
 
-_COMMA = frozenset(
-    (
-        "af az be bg bs ca cs da de el es et eu fi fo fr fy gl hr hu hy id is it ka kk ky lb lt lv mk mn nb nl nn no"
-        " pl pt ro ru sk sl sq sr sv tr uk uz vi"
-    ).split()
+_COMMA = words(
+    "af az be bg bs ca cs da de el es et eu fi fo fr fy gl hr hu hy id is it ka kk ky lb lt lv mk mn nb nl nn no"
+    " pl pt ro ru sk sl sq sr sv tr uk uz vi"
 )
-_POINT = frozenset("bn en fa fil ga gd gu he hi ja kn ko ml mr ms mt ne pa si sw ta te th tl ur cy zh".split())
+_POINT = words("bn en fa fil ga gd gu he hi ja kn ko ml mr ms mt ne pa si sw ta te th tl ur cy zh")
 _COMMA_REGIONS = frozenset(("en-za",))
-_POINT_REGIONS = frozenset(
-    (
-        "de-ch de-li fr-ch it-ch rm-ch es-419 es-bz es-cr es-do es-gt es-hn es-mx es-ni es-pa es-pe es-pr es-sv es-us"
-    ).split()
+_POINT_REGIONS = words(
+    "de-ch de-li fr-ch it-ch rm-ch es-419 es-bz es-cr es-do es-gt es-hn es-mx es-ni es-pa es-pe es-pr es-sv es-us"
 )
 _MONTH_FIRST = frozenset(("en-us", "es-us", "es-pr", "en-pr", "en-ph", "fil-ph"))
 _TAG_CHARS = 35  # RFC 5646, section 4.4.1

@@ -40,7 +40,7 @@ def seconds(text: str) -> float:
     start = _START.search(line)
     if not start:
         raise ValueError("is no duration")
-    length, end = _sum(line, start.start())
+    length, end = leading(line, start.start())
     if any(char.isdigit() for char in line[end:]):
         raise ValueError("is no duration")
     is_negative = line[: start.start()].rstrip(" ").endswith("-") and not line[: start.start()].rstrip(" -")
@@ -76,7 +76,7 @@ def _decimal(written: str) -> float:
         raise ValueError("is no duration") from None
 
 
-def _sum(line: str, at: int) -> tuple[float, int]:
+def leading(line: str, at: int) -> tuple[float, int]:
     """(seconds, where it ends) of one or more numbers with units, the last of which may be a clock: ``1 day, 2:30``."""
     total, found, last = 0.0, False, ""
     while True:
@@ -86,11 +86,12 @@ def _sum(line: str, at: int) -> tuple[float, int]:
         if last in _HOURS and (rest := _BELOW_HOUR.match(line, at)) and not _PART.match(line, at):  # 1h30
             return total + 60 * int(rest[0]), rest.end()
         part = _PART.match(line, at)
-        if not part or (length := _part(part)) is None:
+        worth = _part(part) if part else None
+        if part is None or worth is None:
             if not found:
                 raise ValueError("has no unit of time: s, min, h, d")
             return total, at
-        total, found, last = total + length, True, part[2].lower()
+        total, found, last = total + worth, True, part[2].lower()
         at = _BETWEEN.match(line, part.end()).end()  # type: ignore[union-attr]  # it matches nothing, too
 
 

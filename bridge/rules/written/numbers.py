@@ -25,17 +25,21 @@ from __future__ import annotations
 import decimal
 import functools
 import re
-import unicodedata
 from collections.abc import Callable
 
 from bridge.mail import Mail
-from bridge.rules.written import currencies, language
+from bridge.rules.written import currencies, language, words
 
 SHORT_CHARS = 100  # of a text that is a number and little else
 DIGITS = 300  # of a number; float ends at 308
 EVIDENCE_CHARS = 20_000  # of a mail's text in which its other numbers are looked at
 
-_SIGNS = {
+_ZEROS = (  # of every script in the basic plane; nine more digits stand behind each
+    "0660 06F0 07C0 0966 09E6 0A66 0AE6 0B66 0BE6 0C66 0CE6 0D66 0DE6 0E50 0ED0 0F20 1040 1090 17E0 1810"
+    " 1946 19D0 1A80 1A90 1B50 1BB0 1C40 1C50 A620 A8D0 A900 A9D0 A9F0 AA50 ABF0 FF10"
+)
+_PLAIN = {
+    **{int(zero, 16) + digit: str(digit) for zero in words(_ZEROS) for digit in range(10)},
     **dict.fromkeys(map(ord, "\t\xa0\u202f\u205f\u3000"), " "),
     **dict.fromkeys(range(0x2000, 0x200B), " "),
     **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"), "-"),
@@ -59,15 +63,9 @@ _POINT = re.compile(  # 18.05 may be a time or a date
 )
 
 
-@functools.cache
-def _plain() -> dict[int, str]:
-    digits = {code: str(unicodedata.decimal(chr(code))) for code in range(0x80, 0x10000) if chr(code).isdecimal()}
-    return {**digits, **_SIGNS}
-
-
 def plain(text: str) -> str:
     """The same text, character by character, with ASCII digits, blanks, signs and apostrophes."""
-    return text.replace("\t", " ") if text.isascii() else text.translate(_plain())
+    return text.replace("\t", " ") if text.isascii() else text.translate(_PLAIN)
 
 
 def only(text: str, sign: Callable[[], str]) -> decimal.Decimal:

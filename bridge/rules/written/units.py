@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+from bridge.rules.written import words
+
 _WORDS = {
     0.001: "ms msec msecs millisecond milliseconds millisekunde millisekunden milliseconde milliseconden",
     1: (
@@ -33,17 +35,15 @@ _WORDS = {
         " hafta minggu tuần неделя недели недель тиждень тижні тижнів εβδομάδα εβδομάδες 周 週 週間 주"
     ),
 }
-INEXACT = frozenset(  # of no fixed length
-    (
-        "mo month months monat monate monaten mois mes meses mese mesi maand maanden månad månader måned måneder kuukausi"
-        " miesiąc miesiące miesięcy měsíc měsíce měsíců hónap lună luni ay месяц месяца месяцев місяць 个月 か月 ヶ月 개월"
-        " y yr yrs year years jahr jahre jahren an ans année années año años anno anni ano anos jaar år vuosi vuotta rok"
-        " lata lat roku év ani yıl г лет років χρόνια 年 년"
-    ).split()
+INEXACT = words(  # of no fixed length
+    "mo month months monat monate monaten mois mes meses mese mesi maand maanden månad månader måned måneder"
+    " kuukausi miesiąc miesiące miesięcy měsíc měsíce měsíců hónap lună luni ay месяц месяца месяцев місяць 个月 か月"
+    " ヶ月 개월 y yr yrs year years jahr jahre jahren an ans année années año años anno anni ano anos jaar år vuosi"
+    " vuotta rok lata lat roku év ani yıl г лет років χρόνια 年 년"
 )
 
 
 @functools.cache
 def seconds() -> Mapping[str, float]:
     """A unit, in lower case → how many seconds it has."""
-    return {word: length for length, words in _WORDS.items() for word in words.split()}
+    return {word: length for length, some in _WORDS.items() for word in some.split()}

@@ -13,7 +13,21 @@ with a ``ValueError`` what a text is not; its message reads well behind the quot
 
 from __future__ import annotations
 
+import functools
+import unicodedata
+
 
 def words(listed: str) -> frozenset[str]:
     """Those of a list with blanks between them."""
     return frozenset(listed.split())
+
+
+def fold(text: str) -> str:
+    """The text in lower case without accents; its length stays."""
+    return text.lower() if text.isascii() else "".join(map(_folded, text))
+
+
+@functools.lru_cache(maxsize=4_096)
+def _folded(char: str) -> str:
+    lower = char.lower()[:1]
+    return unicodedata.normalize("NFKD", lower)[0] if lower < "\u2000" else lower

@@ -7,10 +7,9 @@ to three letters or more where that leaves it a month of one number.
 from __future__ import annotations
 
 import functools
-import unicodedata
 from collections.abc import Mapping
 
-from bridge.rules.written import words
+from bridge.rules.written import fold, words
 
 _MONTHS = (
     "january januar jänner janvier enero gennaio janeiro januari tammikuu tammikuuta styczeń stycznia leden ledna"
@@ -87,17 +86,6 @@ _DAYS = {
 }
 NEXT = words("next nachste nachsten nachster kommenden kommender prochain proximo prossimo volgende nasta neste")
 LAST = words("last letzten letzter vergangenen dernier pasado scorso vorige forra forrige ostatni")
-
-
-def fold(text: str) -> str:
-    """The text in lower case without accents; its length stays."""
-    return text.lower() if text.isascii() else "".join(map(_folded, text))
-
-
-@functools.lru_cache(maxsize=4_096)
-def _folded(char: str) -> str:
-    lower = char.lower()[:1]
-    return unicodedata.normalize("NFKD", lower)[0] if lower < "\u2000" else lower
 
 
 @functools.cache

@@ -9,7 +9,6 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 
-
 _WORDS = r"(?:uhr|h|hrs|uur|heures?|horas?|ore|klokken|ura|hodin|hod|godz|ora|час(?:а|ов)?|ч|год)\b"
 _BEFORE = r"\b(?:um|kl|klo|klockan|klokken|at|alle|ore|a las|as|a|om|godz|v|ve|u|в|о|у)\.? "
 _FORMS = (  # digits are at most two, so that nothing is read far

@@ -28,7 +28,7 @@ from __future__ import annotations
 import datetime
 import re
 
-from bridge.rules.written import calendars, clock, days, lengths, numbers
+from bridge.rules.written import calendars, clock, days, fold, lengths, numbers
 
 SHORT_CHARS = 200  # of a text that has a date and little else
 YEARS = range(1900, 9999)  # every time zone has them, and arithmetic on them cannot overflow
@@ -102,7 +102,7 @@ def _exact(line: str) -> datetime.datetime | None:
 
 
 def _read(line: str, base: datetime.datetime, *, month_first: bool) -> datetime.datetime:
-    folded = calendars.fold(line)
+    folded = fold(line)
     if compact := _COMPACT.search(folded):
         return _compact(line, folded, compact)
     today = base.date()

@@ -10,12 +10,12 @@ from typing import Any
 from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import kinds
-from bridge.rules.written import codes
+from bridge.rules.written import candidates, codes
 
 
 def convert(raw: Any, mail: Mail, moment: rules.Moment) -> str:
     text = kinds.text(raw)
-    return codes.only(text) or codes.find(text, mail.subject)
+    return candidates.only(text) or codes.find(text, mail.subject)
 
 
 PLUGIN = rules.KindPlugin(make=lambda _: convert, summary="The one-time code, such as 123456.", source=("body", True))

@@ -18,7 +18,7 @@ from bridge.mail import Mail, limits
 from bridge.rules import kinds
 
 URL_CHARS = 2_048
-CANDIDATES = 50  # of a text that are looked at
+CANDIDATES = 20  # of a text that are looked at
 _URL = re.compile(r"https?://[^\s<>\"\\^`{|}\x00-\x20\x7f-\xa0\ud800-\udfff“”„«»「」『』【】、。，…]+", re.IGNORECASE)
 _BRACKETS = {")": "(", "]": "[", "’": "‘"}
 _TAIL = ".,;:!?*'’)]"

@@ -8,7 +8,7 @@ with a ``ValueError`` what a text is not; its message reads well behind the quot
     money.py      a number that stands with a currency (currencies.py)
     lengths.py    1h 30m · 2,5 Stunden · 01:30:00 · PT1H30M (units.py)
     dates.py      a day and a time of day (days.py, clock.py; calendars.py: the names of months, weekdays, tomorrow)
-    codes.py      the one-time code near its keyword (keywords.py; noise.py: what only looks like one)
+    codes.py      the one-time code near its keyword (candidates.py, keywords.py; noise.py: what only looks like one)
 """
 
 from __future__ import annotations

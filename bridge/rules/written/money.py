@@ -10,6 +10,7 @@ else both signs group.
 from __future__ import annotations
 
 import decimal
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -29,14 +30,27 @@ def first(text: str, mail: Mail) -> decimal.Decimal:
     Raises:
         ValueError: there is none.
     """
+    found = _first(text, numbers.habit(mail))
+    if found is None:
+        raise ValueError("has no sum of money")
+    return found
+
+
+@functools.lru_cache(maxsize=2)  # one mail, for all rules
+def _first(text: str, habit: str) -> decimal.Decimal | None:
     line = numbers.plain(text)
     for number in itertools.islice(_NUMBER.finditer(line), NUMBERS):
-        if (found := _sum(line, number, mail)) is not None:
+        if (found := _sum(line, number, habit)) is not None:
             return found
     lone = _LONE.fullmatch(line.strip()) if len(line) <= numbers.SHORT_CHARS else None
-    if lone is None:
-        raise ValueError("has no sum of money")
-    return numbers.value("-" if "-" in (lone[1], lone[3]) else "", lone[2], "", lambda: numbers.habit(mail))
+    return _value("-" if lone and "-" in (lone[1], lone[3]) else "", lone[2], habit) if lone else None
+
+
+def _value(minus: str, written: str, sign: str) -> decimal.Decimal | None:
+    try:
+        return numbers.value(minus, written, "", lambda: sign)
+    except ValueError:
+        return None
 
 
 def spans(line: str) -> Iterator[tuple[int, int]]:
@@ -46,7 +60,7 @@ def spans(line: str) -> Iterator[tuple[int, int]]:
             yield number.span()
 
 
-def _sum(line: str, number: re.Match[str], mail: Mail) -> decimal.Decimal | None:
+def _sum(line: str, number: re.Match[str], habit: str) -> decimal.Decimal | None:
     """The number's value if it is a sum of money."""
     start, end = number.span()
     before = currencies.before(line, start)
@@ -55,14 +69,17 @@ def _sum(line: str, number: re.Match[str], mail: Mail) -> decimal.Decimal | None
     if before is None and behind is None:
         return None
     written = number[0].removesuffix(number["dash"] or "")
-    try:
-        value = numbers.value("", written, "", lambda: numbers.habit(mail) or _sign(before, behind))
-    except ValueError:
-        return None
-    if behind and "." not in written and "," not in written and (cents := _CENTS.match(line, behind.end())):
+    value = _value("", written, habit or _sign(before, behind))
+    if (
+        value is not None
+        and behind
+        and "." not in written
+        and "," not in written
+        and (cents := _CENTS.match(line, behind.end()))
+    ):
         value += decimal.Decimal(cents[0]) / 100
     is_negative = (trailing and behind) or _is_negative(line, start, before)
-    return -value if is_negative else value
+    return -value if value is not None and is_negative else value
 
 
 def _sign(before: re.Match[str] | None, behind: re.Match[str] | None) -> str:

@@ -19,23 +19,21 @@ _NEVER_SET = 2001  # clocks begin in 1970 or 2000
 
 
 def make(options: schema.Model) -> Callable[[Any, Mail, rules.Moment], datetime.datetime]:
-    from bridge.rules.written import dates
-
-    dates.prepare()
-    return convert
-
-
-def convert(raw: Any, mail: Mail, moment: rules.Moment) -> datetime.datetime:
     from bridge.rules.written import dates, language
 
-    if isinstance(raw, datetime.datetime):
-        return dates.checked(raw, moment.zone)
-    if isinstance(raw, datetime.date):
-        return dates.checked(datetime.datetime.combine(raw, datetime.time()), moment.zone)
-    if kinds.is_number(raw):
-        return dates.from_seconds(raw)
-    base = _written(mail).astimezone(moment.zone)
-    return dates.read(kinds.text(raw), base, month_first=language.month_first(mail))
+    dates.prepare()
+
+    def convert(raw: Any, mail: Mail, moment: rules.Moment) -> datetime.datetime:
+        if isinstance(raw, datetime.datetime):
+            return dates.checked(raw, moment.zone)
+        if isinstance(raw, datetime.date):
+            return dates.checked(datetime.datetime.combine(raw, datetime.time()), moment.zone)
+        if kinds.is_number(raw):
+            return dates.from_seconds(raw)
+        base = _written(mail).astimezone(moment.zone)
+        return dates.read(kinds.text(raw), base, month_first=language.month_first(mail))
+
+    return convert
 
 
 def _written(mail: Mail) -> datetime.datetime:

@@ -7,21 +7,26 @@ number that was found (in JSON) is taken as seconds.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
-from bridge import rules
+from bridge import rules, schema
 from bridge.mail import Mail
 from bridge.rules import kinds
 from bridge.rules.kinds import float_
-from bridge.rules.written import lengths
 
 
-def convert(raw: Any, mail: Mail, moment: rules.Moment) -> float:
-    if isinstance(raw, datetime.timedelta):
-        return lengths.checked(raw.total_seconds())
-    if kinds.is_number(raw):
-        return lengths.checked(float_.finite(raw))
-    return lengths.seconds(kinds.text(raw))
+def make(options: schema.Model) -> Callable[[Any, Mail, rules.Moment], float]:
+    from bridge.rules.written import lengths
+
+    def convert(raw: Any, mail: Mail, moment: rules.Moment) -> float:
+        if isinstance(raw, datetime.timedelta):
+            return lengths.checked(raw.total_seconds())
+        if kinds.is_number(raw):
+            return lengths.checked(float_.finite(raw))
+        return lengths.seconds(kinds.text(raw))
+
+    return convert
 
 
-PLUGIN = rules.KindPlugin(make=lambda _: convert, summary="A length of time, in seconds.")
+PLUGIN = rules.KindPlugin(make=make, summary="A length of time, in seconds.")

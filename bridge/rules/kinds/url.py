@@ -89,7 +89,7 @@ def _ipv6(host: str) -> str:
     try:
         return ipaddress.IPv6Address(host).compressed
     except ValueError:
-        raise ValueError("has an address without a proper host") from None
+        raise ValueError("has no http or https address") from None
 
 
 def _ascii(host: str) -> str:

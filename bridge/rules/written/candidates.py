@@ -14,12 +14,12 @@ from bridge.rules.written import noise, numbers
 CANDIDATES = 200
 _RAW_CHARS = 24  # of a text that is nothing but a code
 _CODE = re.compile(
-    r"(?<![0-9A-Za-z])(?:[0-9](?:[ \t][0-9]){3,9}|[0-9]{3}([ -])[0-9]{3}(?:\1[0-9]{3})?|[0-9]{4}[ -][0-9]{4}"
+    r"(?<![0-9A-Za-z])(?:[0-9](?:(?:[ \t]|\n\n?)[0-9]){3,9}|[0-9]{3}([ -])[0-9]{3}(?:\1[0-9]{3})?|[0-9]{4}[ -][0-9]{4}"
     r"|[0-9]{5}[ -][0-9]{5}|[0-9]{2} [0-9]{2} [0-9]{2}(?: [0-9]{2})?|[A-Z]{1,2}-[0-9]{4,8}"
     r"|[0-9A-Z]{3,5}-[0-9A-Z]{3,5}|[0-9A-Za-z]{4,10})(?![0-9A-Za-z])"
 )
 _PREFIX = re.compile(r"[A-Z]{1,2}-(?=[0-9]+$)")
-_GROUP = re.compile(r"[ \t-]")
+_GROUP = re.compile(r"[\s-]+")
 _MEASURE = re.compile(
     r"[0-9]+(?:px|em|pt|rem|vh|vw|min|hrs?|sec|ms|[kmgt]b|kwh|km|cm|mm|kg|[kmgt]?hz|st|nd|rd|th|am|pm|p)", re.IGNORECASE
 )

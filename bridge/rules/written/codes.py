@@ -27,6 +27,9 @@ _LINES = 3  # that a keyword may stand above its code
 _LINE_COST = 30
 _LINK_CHARS = 60
 _HITS = 6  # that are looked at before a candidate, and behind it
+_OTHER_CHARS = 40  # that a word for something else reaches
+_LABEL_CHARS = 4  # between a label and the line below it
+_DIGIT = re.compile(r"[0-9]")
 _COMMA = "\uff0c"  # between Chinese words; in a number it would be one
 _LINK = re.compile(
     r"(?:[\s:=\-\u2014>\"'“”„«»*|：()\[\]]|\b(?:is|your|the|for|lautet|ist|es|est|e|är|är|er|on|jest|je|este|to|ini|adalah"
@@ -68,28 +71,29 @@ def _judged(
 ) -> Iterator[tuple[Candidate, float]]:
     """Each candidate that has a keyword, and its cost."""
     ends = [hit.end for hit in hits]
-    last = -1
     for one in found:
         n = bisect.bisect_right(ends, one.start)
         before, behind = hits[max(0, n - _HITS) : n], hits[n : n + _HITS]
-        if not _is_something_else(lines, before, one, last):
+        if not _is_something_else(text, lines, before, one):
             costs = [
                 *(_from_before(text, lines, hit, one) for hit in before if hit.kind != "other"),
                 *(_from_behind(lines, hit, one) for hit in behind if hit.kind != "other"),
             ]
             if known := [cost for cost in costs if cost is not None]:
                 yield one, min(known) + _unlikeness(one)
-        last = one.end
 
 
-def _is_something_else(lines: Lines, before: Sequence[Hit], one: Candidate, last: int) -> bool:
-    """Whether the word before it says so. One that stands before the candidate that ends at ``last`` was for that."""
-    hit = next((hit for hit in reversed(before) if hit.kind != "other" or hit.end > last), None)
-    return hit is not None and hit.kind == "other" and _is_near(lines, hit, one)
-
-
-def _is_near(lines: Lines, hit: Hit, one: Candidate) -> bool:
-    return one.start - hit.end <= 40 and one.line - lines.of(hit.start) <= (1 if one.is_alone else 0)
+def _is_something_else(text: str, lines: Lines, before: Sequence[Hit], one: Candidate) -> bool:
+    """Whether the word before it says so: on its line, or as a label above it. In ``Code for room 204: 7719`` the
+    room was for the other number.
+    """
+    for hit in reversed(before):
+        if hit.kind != "other" or one.start - hit.end > _OTHER_CHARS:
+            return False
+        if not _DIGIT.search(text, hit.end, one.start):  # else it was for that number
+            away = one.line - lines.of(hit.start)
+            return away == 0 or (away == 1 and one.is_alone and one.start - hit.end <= _LABEL_CHARS)
+    return False
 
 
 def _from_before(text: str, lines: Lines, hit: Hit, one: Candidate) -> float | None:

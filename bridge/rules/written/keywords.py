@@ -34,7 +34,8 @@ _PERHAPS = words(
     " token clave confirm authentification connexion inloggen"
 )
 _OTHER = words(
-    "order orders bestellung bestellnummer bestellnr auftrag auftragsnummer auftragsnr invoice rechnung"
+    "chapter kapitel chapitre page seite step"
+    " order orders bestellung bestellnummer bestellnr auftrag auftragsnummer auftragsnr invoice rechnung"
     " rechnungsnummer rechnungsnr customer kundennummer kundennr kunde account konto kontonummer iban bic card"
     " karte kreditkarte ending endet ticket case ref reference referenz referenznummer aktenzeichen booking"
     " buchung buchungsnummer reservation tracking sendung sendungsnummer paket shipment phone tel telefon"

@@ -46,6 +46,11 @@ FOUND = [
     ("Your 2FA code: 123-456", "123456"),
     ("Here is your passcode 1234 5678", "12345678"),
     ("Your code is ABC123. It was sent to +1 (212) 555-0143.", "ABC123"),
+    ("Your code:\n\n4\n8\n1\n5\n1\n6\n\nThanks", "481516"),
+    ("Here is the Steam Guard code you need to login to account bob:\n\nR4XKM", "R4XKM"),
+    ("Zugangscode für Zimmer 204: 7719", "7719"),
+    ("Your parcel JJD000390007882 is in locker 14. Pickup code 482913.", "482913"),
+    ("Hi! Your unique code 987-654 expires at 18:05.", "987654"),
     ("123456\nis your verification code", "123456"),
     # German
     ("Ihr Bestätigungscode lautet: 837465", "837465"),
@@ -130,6 +135,10 @@ NONE = [
     "Version 123456 build 7890",
     "クーポンコード: 123456",
     "您的订单 123456 已发货",
+    "Use code SUMMER25 at checkout for 25% off!",
+    "Here is the code from the lecture, chapter 1234",
+    "New sign-in to your account.\n© 2026 Example LLC, 1600 Amphitheatre Parkway, Mountain View, CA 94043, USA",
+    "Booking reference\n445566\nPlease bring the code.",
     "Your code expires after 3600 seconds.",
 ]
 

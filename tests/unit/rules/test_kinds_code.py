@@ -139,6 +139,9 @@ NONE = [
     "Here is the code from the lecture, chapter 1234",
     "New sign-in to your account.\n© 2026 Example LLC, 1600 Amphitheatre Parkway, Mountain View, CA 94043, USA",
     "Booking reference\n445566\nPlease bring the code.",
+    "Your code was sent to +49 1234 5678",
+    "Your PIN was sent to Hauptstr. 5, 10115 Berlin",
+    "Your PIN was sent to Main St, Springfield, IL 62701",
     "Your code expires after 3600 seconds.",
 ]
 

@@ -6,7 +6,12 @@ calendar gives datetimes, a JSON file numbers, an attachment bytes. What is not 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
+
+
+def is_number(raw: Any) -> TypeGuard[int | float]:
+    """Whether it is a number already (true and false are none)."""
+    return isinstance(raw, int | float) and not isinstance(raw, bool)
 
 
 def text(raw: Any) -> str:

@@ -1,23 +1,38 @@
-"""``float``: a number."""
+"""``float``: a number, as people write it: ``1.234,5``, ``1,234.5``, ``21.5 °C`` (``written.numbers`` has the rules).
+
+A percent sign is a unit like any other: ``12%`` is 12.
+"""
 
 from __future__ import annotations
 
+import decimal
 import math
-import re
 from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import kinds
-
-_FLOAT = re.compile(r"[+-]?(?:\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})(?:[eE][+-]?\d{1,3})?")
+from bridge.rules.written import numbers
 
 
 def convert(raw: Any, mail: Mail, moment: rules.Moment) -> float:
-    text = kinds.text(raw).strip().replace("\N{MINUS SIGN}", "-")
-    if not _FLOAT.fullmatch(text) or not math.isfinite(value := float(text)):
+    if kinds.is_number(raw):
+        return finite(raw)
+    return finite(numbers.only(kinds.text(raw), lambda: numbers.habit(mail) or "."))
+
+
+def finite(value: decimal.Decimal | float) -> float:
+    """
+    Raises:
+        ValueError: no float has this value.
+    """
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
+    if not math.isfinite(found):
         raise ValueError("is no number")
-    return value
+    return found
 
 
 PLUGIN = rules.KindPlugin(make=lambda _: convert, summary="A number.")

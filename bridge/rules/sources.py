@@ -18,7 +18,7 @@ from bridge.rules import nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
 PLANNED = frozenset(("data", "css", "label"))
-PLANNED_KINDS = frozenset(("datetime", "duration", "amount", "code", "url", "bytes", "image"))
+PLANNED_KINDS = frozenset(("bytes", "image"))
 _OPTIONS = frozenset(("type", "default"))
 _PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
 _BESIDE = "stands beside the source, not in it"

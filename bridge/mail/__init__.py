@@ -11,6 +11,8 @@ never parsed. Every accessor takes any bytes at all: what cannot be read is read
     multipart.py  where the parts of a body lie
     part.py       one leaf; params.py: the parameters of its Content-Type and Content-Disposition
     text.py       a part's bytes → the text that people read; transfer.py, charset.py and html.py: the steps to it
+    page.py       HTML → its elements (css.py: those that a selector means; tables.py: rows and columns)
+    data.py       HTML → the schema.org data in it
     limits.py     what is too much
 """
 
@@ -23,7 +25,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.mail import address, header, structure, text
+from bridge.mail import address, header, page, structure, text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -163,6 +165,22 @@ class Mail:
     def has_text(self) -> bool:
         """Whether ``text`` is all of it, so that no second fetch is needed."""
         return self.text_part is None or self.text_part.section in self.whole
+
+    @functools.cached_property
+    def html_part(self) -> structure.Part | None:
+        """The HTML of what people read, whether or not there is a text/plain beside it."""
+        return structure.html_part(self.parts)
+
+    @functools.cached_property
+    def html(self) -> str:
+        """The HTML as it was written, as far as it is in hand ("" where there is none)."""
+        part = self.html_part
+        return text.source(part, self.content.get(part.section, b"")) if part else ""
+
+    @functools.cached_property
+    def page(self) -> page.Page:
+        """The HTML as a tree."""
+        return page.parse(self.html)
 
     @functools.cached_property
     def attachments(self) -> tuple[structure.Part, ...]:

@@ -9,6 +9,7 @@ entities in linear time.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -32,7 +33,8 @@ _BLOCKS = re.findall(
     " footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu nav ol option p pre section summary table tbody tfoot"
     " thead tr ul",
 )
-_MARKS = {**{f"{slash}{name}": _BREAK for name in _BLOCKS for slash in ("", "/")}, "td": _CELL, "th": _CELL}
+# What stands in flat text for a tag (`td`, `/p`): for a block's the end of a line. What is inside a line has none.
+MARKS = {**{f"{slash}{name}": _BREAK for name in _BLOCKS for slash in ("", "/")}, "td": _CELL, "th": _CELL}
 _PRE = re.compile(r"<pre(?=[\s>]).*?(?:</pre|\Z)", re.DOTALL | re.IGNORECASE)
 _HREF = re.compile(r"""href\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
 _WEB = ("http://", "https://")
@@ -45,24 +47,40 @@ def to_text(source: str) -> str:
     """A line for each block and each table row, a tab between the cells of a row. Where the links lead, if the text
     does not say so, stands at the end behind a blank line, one a line: in the text it would tear sentences apart.
     """
-    source = _OURS.sub(" ", source[: limits.HTML_CHARS])
+    source = unmarked(source[: limits.HTML_CHARS])
     links: dict[str, None] = {}
 
     def mark(tag: re.Match[str]) -> str:
         name = (tag[2] or "").lower()
         if name == "a" and len(links) < _LINKS and (href := _HREF.search(tag[3])):
             links[(href[1] or href[2] or href[3] or "").strip()] = None
-        return _MARKS.get(name, "")
+        return MARKS.get(name, "")
 
-    flat = _TAG.sub(mark, _PRE.sub(_keep_lines, source))
+    flat = _TAG.sub(mark, _PRE.sub(lambda block: lines_kept(block[0]), source))
     shown, *targets = _decoded(_LINK.join([flat, *links])).split(_LINK)
-    text = "\n".join(filter(None, map(_line, _BLANKS.sub(" ", shown).split(_BREAK))))
+    text = _lined(shown)
     found = [link for link in targets if link.startswith(_WEB) and len(link) <= _LINK_CHARS and link not in text]
     return "\n".join([text, "", *found]) if found else text
 
 
-def _keep_lines(block: re.Match[str]) -> str:
-    return block[0].replace("\n", _BREAK)
+def unmarked(source: str) -> str:
+    """HTML without the characters that are our marks."""
+    return _OURS.sub(" ", source)
+
+
+def lines_kept(shown: str) -> str:
+    """Text whose line ends are seen."""
+    return shown.replace("\n", _BREAK)
+
+
+def shown(flats: Iterable[str]) -> list[str]:
+    """Flat texts, marks for tags and all → what people see of each."""
+    joined = _LINK.join(flats)
+    return [_lined(flat) for flat in _decoded(joined).split(_LINK)]
+
+
+def _lined(decoded: str) -> str:
+    return "\n".join(filter(None, map(_line, _BLANKS.sub(" ", decoded).split(_BREAK))))
 
 
 def _decoded(flat: str) -> str:

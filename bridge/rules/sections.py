@@ -19,6 +19,12 @@ def text(mail: Mail) -> Sections:
     return {} if part is None else parts(mail, [part], limits.TEXT_BYTES)
 
 
+def html(mail: Mail) -> Sections:
+    """The HTML of what people read."""
+    part = mail.html_part
+    return {} if part is None else parts(mail, [part], limits.TEXT_BYTES)
+
+
 def parts(mail: Mail, wanted: Iterable[Part], octets: int) -> Sections:
     """These parts of the mail, each up to so many octets as transferred."""
     return {part.section: octets for part in wanted if part.section not in mail.whole}

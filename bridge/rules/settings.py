@@ -28,7 +28,6 @@ class Conditions(schema.Model):
             "attachment",
             "forwarded",
             "calendar",
-            "data",
             "hours",
             "days",
             "max_age",

@@ -17,7 +17,7 @@ from bridge import plugins, rules, schema, spelling
 from bridge.rules import nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
-PLANNED = frozenset(("attachment", "calendar", "data", "css", "label", "forwarded"))
+PLANNED = frozenset(("attachment", "calendar", "forwarded"))
 PLANNED_KINDS = frozenset(("datetime", "duration", "amount", "code", "url", "bytes", "image"))
 _OPTIONS = frozenset(("type", "default"))
 _PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))

@@ -25,7 +25,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.mail import address, header, page, structure, text
+from bridge.mail import address, data, header, page, structure, text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -181,6 +181,11 @@ class Mail:
     def page(self) -> page.Page:
         """The HTML as a tree."""
         return page.parse(self.html)
+
+    @functools.cached_property
+    def data(self) -> tuple[dict[str, Any], ...]:
+        """The schema.org data in the HTML: plain maps."""
+        return data.found(self.page) if self.html else ()
 
     @functools.cached_property
     def attachments(self) -> tuple[structure.Part, ...]:

@@ -17,6 +17,7 @@ from bridge.mail import limits
 
 _BREAK, _CELL, _LINK = "\x1e", "\x1f", "\x1d"
 _OURS = re.compile("[\0\x1d-\x1f]")
+_OURS_AS_ENTITIES = re.compile(r"&#(?:0*+(?:29|3[01])(?![0-9])|[xX]0*+1[d-fD-F](?![0-9a-fA-F]));?")
 
 # Every alternative keeps what it took, to the end if need be, so that nothing is read twice.
 _ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?)*>?"""
@@ -87,6 +88,7 @@ def _decoded(flat: str) -> str:
     """Entities → characters."""
     if "&" not in flat:
         return flat
+    flat = _OURS_AS_ENTITIES.sub(" ", flat)
     body = LexborHTMLParser("<body>\x1d" + flat.replace("<", "&lt;")).body
     return body.text()[1:] if body else flat
 

@@ -107,7 +107,7 @@ class Page:
     def texts(self, elements: Iterable[Element], chars: int) -> list[str]:
         """The same for many, in one go; each from at most ``chars`` characters of HTML."""
         flats = [self._flat(element, chars) for element in elements]
-        return [text.tidy(shown) for shown in html.shown(flats)]
+        return [text.tidy(shown) for shown in html.shown(flats)] if flats else []
 
     def _flat(self, element: Element, chars: int) -> str:
         found: list[str] = []

@@ -29,6 +29,7 @@ _TAIL_CHARS = 20
 _TRAILING_COMMA = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*"?)|,(?=\s*+[}\]])', re.DOTALL)
 _LARGEST = 2**63 - 1
 _NAMES = 5  # of one property, and types of one item
+_SHORTEST = len(" itemprop")
 _ITEM = re.compile(r"item(?:scope|prop)", re.IGNORECASE)
 _LOCATED = {
     **dict.fromkeys(("a", "area", "link"), "href"),
@@ -160,8 +161,10 @@ def _microdata(page: Page) -> list[Item]:
     around: list[tuple[Item, int]] = []  # the items that are open, and where each ends
     properties: list[tuple[Item, list[str], Element, Any]] = []
     for element in page.elements:
-        if not _ITEM.search(element.written):
+        if len(element.written) < _SHORTEST or not _ITEM.search(element.written):
             continue
+        if len(properties) + len(items) >= limits.DATA_PROPERTIES:
+            break
         while around and element.at >= around[-1][1]:
             around.pop()
         attributes = element.attributes
@@ -188,7 +191,7 @@ def _fill(page: Page, properties: list[tuple[Item, list[str], Element, Any]]) ->
     silent = [one[2] for one, value in zip(properties, values, strict=True) if value is None][: limits.DATA_TEXTS]
     texts = dict(zip(silent, page.texts(silent, limits.DATA_TEXT_CHARS), strict=True)) if silent else {}
     for (item, names, element, _), value in zip(properties, values, strict=True):
-        for name in map(_short, names):
+        for name in map(_short, names[: 1 if isinstance(value, dict) else None]):  # no item is in two places
             _add(item, name, texts.get(element, "") if value is None else value)
 
 

@@ -112,11 +112,11 @@ class Page:
     def _flat(self, element: Element, chars: int) -> str:
         found: list[str] = []
         left = chars
-        for piece in itertools.islice(self.pieces, element.start, element.stop):
-            found.append(piece[:left])
-            left -= len(piece)
+        for n in range(element.start, element.stop):
             if left <= 0:
                 break
+            found.append(self.pieces[n][:left])
+            left -= len(self.pieces[n])
         return "".join(found)
 
     def inside(self, element: Element) -> Sequence[Element]:
@@ -277,6 +277,8 @@ class _Builder:
 
 def _attributes(written: str) -> dict[str, str]:
     found: dict[str, str] = {}
+    if len(written) < 2:  # ">"
+        return found
     for match in _first(_ATTRIBUTE.finditer(written[: limits.ATTRIBUTES_CHARS])):
         found.setdefault(match[1].lower(), decoded(match[2] or match[3] or match[4] or ""))
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Sequence
 
 from bridge.mail import limits
@@ -16,6 +17,7 @@ _COLUMNS, _ROWS = 50, 500  # that one cell may span
 _SLOTS = 20_000  # of all tables of a page
 _BELOW = 50  # rows below a heading that are looked at
 _TERMS = 200
+_PARTS = frozenset(("table", "tr", "td", "th"))
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -37,35 +39,46 @@ class Table:
     """``rows[r][c]`` is the cell there; a column that a row does not have is missing."""
 
     rows: list[dict[int, Cell]] = dataclasses.field(default_factory=list)
+    cells: list[Cell] = dataclasses.field(default_factory=list)  # each once, in the order of the page
+    _headings: dict[int, bool] = dataclasses.field(default_factory=dict)
+
+    def row(self, number: int) -> list[Cell]:
+        """The first cells of a row that have a text, each once; none where there is no such row."""
+        found = self.rows[number] if number < len(self.rows) else {}
+        cells = dict.fromkeys(found[c] for c in range(_COLUMNS) if c in found)
+        return [cell for cell in cells if cell.text]
 
     def right_of(self, cell: Cell) -> str:
         """The text of the next cell of its row that has one."""
         row = self.rows[cell.row]
-        return next((row[c].text for c in sorted(row) if c > cell.column and row[c] is not cell and row[c].text), "")
+        near = (row.get(c, cell) for c in range(cell.column + 1, cell.column + 1 + 2 * _COLUMNS))
+        return next((one.text for one in near if one is not cell and one.text), "")
 
     def below(self, cell: Cell) -> Cell | None:
         """The next cell of its column that has a text and is no heading."""
-        for row in self.rows[cell.row + 1 :][:_BELOW]:
-            found = row.get(cell.column)
+        for number in range(cell.row + 1, min(cell.row + 1 + _BELOW, len(self.rows))):
+            found = self.rows[number].get(cell.column)
             if found is None or found is cell or not found.text:
                 continue
-            if not (found.is_header and is_all_header(row)):
+            if not (found.is_header and self.is_all_header(number)):
                 return found
         return None
 
-
-def is_all_header(row: dict[int, Cell]) -> bool:
-    return all(cell.is_header for cell in row.values())
+    def is_all_header(self, number: int) -> bool:
+        """Whether a row has headings alone, as far as can be told from the first of its columns."""
+        if number not in self._headings:
+            self._headings[number] = all(cell.is_header for cell in self.row(number))
+        return self._headings[number]
 
 
 @functools.lru_cache(maxsize=2)  # the labels that are looked for in one mail share them
 def tables(page: Page) -> Sequence[Table]:
     """In the order in which they begin."""
     reader = _Reader()
-    for element in page.elements:
-        if element.tag in {"table", "tr", "td", "th"}:
-            reader.read(element)
-    leaves = [cell for cell in reader.cells if not cell.holds_table]
+    parts = (element for element in page.elements if element.tag in _PARTS)
+    for element in itertools.islice(parts, limits.TABLE_PARTS):
+        reader.read(element)
+    leaves = [cell for table in reader.tables for cell in table.cells if not cell.holds_table]
     texts = page.texts([cell.element for cell in leaves], limits.CELL_CHARS)
     for cell, text in zip(leaves, texts, strict=True):
         cell.text = text
@@ -102,7 +115,6 @@ class _Reader:
 
     def __init__(self) -> None:
         self.tables: list[Table] = []
-        self.cells: list[Cell] = []
         self._around: list[_Open] = []
         self._inner: list[Cell] = []  # the cells that are open
         self._left = _SLOTS
@@ -149,7 +161,7 @@ class _Reader:
             around.column += 1
         column = around.column
         cell = _made(element, len(around.table.rows) - 1, column)
-        self.cells.append(cell)
+        around.table.cells.append(cell)
         self._inner.append(cell)
         rows = _span(element, "rowspan", _ROWS)
         for at in range(column, column + _span(element, "colspan", _COLUMNS)):

@@ -6,16 +6,17 @@ behind it in brackets (a unit): ``Temperature`` is the label of ``* temperature 
 
 In a text its value is, the first that there is:
 
-    Temperature: 21.5      Temperature = 21.5      Temperature .... 21.5      Temperature -> 21.5      Temperature - 21.5
-    Temp: 21.5, Humidity: 40      T=21.5 H=40      pairs in one line
-    Temperature    21.5    with a tab, a bar or two blanks between, and in the same way below a heading
-    Temperature:           alone in its line: the line below
-    Temperature            the same without a colon, where nothing else is found
+    Temperature: 21.5           or = or -> or .... or a dash between
+    Temp: 21.5, Humidity: 40    pairs in one line; T=21.5 H=40, too
+    Temperature    21.5         a tab, a bar or two blanks between; and in the same way below a heading
+    Temperature:                alone in its line: the line below
+    Temperature                 the same without a colon, where nothing else is found
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -65,7 +66,9 @@ class Label:
         if not text or len(text) > _LABEL_CHARS:
             return False
         plain = _plain(text)
-        return self._pattern.fullmatch(plain) or self._pattern.fullmatch(_BRACKETS.sub("", plain))
+        if self._pattern.fullmatch(plain):
+            return True
+        return plain.endswith((")", "]")) and self._pattern.fullmatch(_BRACKETS.sub("", plain))
 
 
 def _unanchored(pattern: str) -> str:
@@ -86,19 +89,24 @@ class Labels:
 
     def in_text(self, text: str) -> str | None:
         """The value of the first label in the text that has one for certain."""
-        return next(self._strong(_lines(text)), None)
+        return next(self._strong(self._lines(text)), None)
 
     def below_in_text(self, text: str) -> str | None:
         """The line below the first label that stands alone, without a colon."""
-        return next(self._weak(_lines(text)), None)
+        return next(self._weak(self._lines(text)), None)
 
     def in_tables(self, page: Page) -> str | None:
         for table in tables.tables(page):
-            hits = [cell for row in table.rows for cell in row.values() if self._are(cell.text)]
-            for cell in dict.fromkeys(hits[: limits.LABELS]):
+            hits = (cell for cell in table.cells if self._are(cell.text))
+            for cell in itertools.islice(hits, limits.LABELS):
                 if value := _in_table(table, cell):
                     return value
         return next((_value(value) for term, value in tables.terms(page) if value and self._are(term)), None)
+
+    def _lines(self, text: str) -> Sequence[str]:
+        """None where no line has such a label."""
+        text = _composed(text)
+        return _lines(text) if any(label.may_be_in(text) for label in self._labels) else ()
 
     def _are(self, text: str) -> bool:
         return any(label.is_it(text) for label in self._labels)
@@ -106,7 +114,7 @@ class Labels:
     def _hits(self, lines: Sequence[str]) -> Iterator[int]:
         """The lines in which it may be, by their numbers."""
         found = (n for n, line in enumerate(lines) if any(label.may_be_in(line) for label in self._labels))
-        return (n for _, n in zip(range(limits.LABELS), found, strict=False))
+        return itertools.islice(found, limits.LABELS)
 
     def _strong(self, lines: Sequence[str]) -> Iterator[str]:
         for n in self._hits(lines):
@@ -119,7 +127,7 @@ class Labels:
     def _within(self, cell: str) -> Iterator[str]:
         """The value in the label's own cell."""
         for pair in _PAIRS.split(cell):
-            for sign, _ in zip(_BETWEEN.finditer(pair, 0, _LABEL_CHARS), range(_TRIES), strict=False):
+            for sign in itertools.islice(_BETWEEN.finditer(pair, 0, _LABEL_CHARS), _TRIES):
                 label, value = pair[: sign.start()], _unmarked(pair[: sign.start()], pair[sign.end() :])
                 if value and self._are(label):
                     yield value
@@ -130,9 +138,12 @@ class Labels:
                 yield from _next_line(lines, n)
 
 
-@functools.lru_cache(maxsize=4)
+_composed = functools.lru_cache(maxsize=2)(regex.composed)  # one mail's text, for all labels
+
+
+@functools.lru_cache(maxsize=2)
 def _lines(text: str) -> list[str]:
-    return regex.composed(text).split("\n", limits.LABELLED_LINES)[: limits.LABELLED_LINES]
+    return text.split("\n", limits.LABELLED_LINES)[: limits.LABELLED_LINES]
 
 
 def _beside(lines: Sequence[str], n: int, row: rows.Row, at: int) -> Iterator[str]:
@@ -208,12 +219,9 @@ def _in_table(table: tables.Table, cell: tables.Cell) -> str:
 def _heads_column(table: tables.Table, cell: tables.Cell, under: str) -> bool:
     if cell.scope or cell.in_head:
         return cell.in_head or cell.scope.startswith("col")
-    row = table.rows[cell.row]
     if cell.is_header:
-        return tables.is_all_header(row)
+        return table.is_all_header(cell.row)
     if _ends_label(cell.text):
         return False
-    texts = [one.text for one in dict.fromkeys(row.values()) if one.text]
-    after = table.rows[cell.row + 1 : cell.row + 2]
-    below = [one.text for one in dict.fromkeys(after[0].values()) if one.text] if after else []
-    return rows.is_heading(texts, below, under)
+    texts = [one.text for one in table.row(cell.row)]
+    return rows.is_heading(texts, [one.text for one in table.row(cell.row + 1)], under)

@@ -1,7 +1,7 @@
-"""``label: Temperature``: what stands right of a label, or below it, in a text or a table (``rules.labels`` says how).
+r"""``label: Temperature``: what stands right of a label, or below it, in a text or a table (``rules.labels`` says how).
 
 temp: { label: Temperature, type: float }
-temp: { label: [Temperature, Temperatur, '/T(emp)?\\.? outside/'], type: float }     # any of these
+temp: { label: [Temperature, Temperatur, '/T(emp)?\.? outside/'], type: float }     # any of these
 
 What people read is looked through first, and the tables of the HTML where that has none: a text/plain beside HTML has
 often lost them. Where HTML is what people read, its tables come first, since they know their empty cells.

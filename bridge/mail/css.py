@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import bisect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from cssselect import parser
 from bridge.mail.page import Element, Page
 
 SELECTOR_CHARS = 500
+_TOKEN = re.compile(r"<[A-Z]+(?: ('[^']*'))? at \d+>")
 _Predicate = Callable[[Element], bool]
 _Test = Callable[[Page, list[Element]], list[Element]]  # thins out a list of elements, in the order of the document
 
@@ -32,12 +34,13 @@ class Selector:
         Raises:
             ValueError: it is no selector, or asks for what has no meaning in a mail; the message says what.
         """
+        self.written = written
         if len(written) > SELECTOR_CHARS:
             raise ValueError(f"is longer than {SELECTOR_CHARS} characters")
         try:
             found = cssselect.parse(written)
         except (parser.SelectorError, ValueError, RecursionError) as error:
-            raise ValueError(f"no CSS selector: {error}") from None
+            raise ValueError(f"no CSS selector: {_plain(str(error))}") from None
         if pseudo := [str(one.pseudo_element) for one in found if one.pseudo_element]:
             raise ValueError(f'"::{pseudo[0]}" selects no element')
         self._nodes = [_compiled(one.parsed_tree) for one in found]
@@ -46,6 +49,11 @@ class Selector:
         """The first element of the page that it selects."""
         found = [selected[0] for node in self._nodes if (selected := node.select(page))]
         return min(found, key=_place, default=None)
+
+
+def _plain(message: str) -> str:
+    """``Expected selector, got <EOF at 3>``, for people."""
+    return _TOKEN.sub(lambda token: token[1] or "the end", message)
 
 
 class _Node(abc.ABC):

@@ -19,12 +19,13 @@ _BREAK, _CELL, _LINK = "\x1e", "\x1f", "\x1d"
 _OURS = re.compile("[\0\x1d-\x1f]")
 _OURS_AS_ENTITIES = re.compile(r"&#(?:0*+(?:29|3[01])(?![0-9])|[xX]0*+1[d-fD-F](?![0-9a-fA-F]));?")
 
-# Every alternative keeps what it took, to the end if need be, so that nothing is read twice.
-_ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?)*>?"""
+# Every alternative keeps what it took, to the end if need be, so that nothing is read twice. A tag with more attributes
+# than anybody writes ends at the next bracket, in quotes or not.
+ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?){0,200}[^>]*+>?"""
 _TAG = re.compile(
     r"<!--.*?(?:-->|\Z)"
-    rf"|<(script|style|title|template|iframe|noframes|xml)(?=[\s/>]){_ATTRIBUTES}.*?(?:</\1[^>]*+>?|\Z)"
-    rf"|<(/?[a-z][^\s/>]*+)({_ATTRIBUTES})"
+    rf"|<(script|style|title|template|iframe|noframes|xml)(?=[\s/>]){ATTRIBUTES}.*?(?:</\1[^>]*+>?|\Z)"
+    rf"|<(/?[a-z][^\s/>]*+)({ATTRIBUTES})"
     r"|<[!?/][^>]*+>?",
     re.DOTALL | re.IGNORECASE,
 )

@@ -21,12 +21,11 @@ from html import unescape
 
 from bridge.mail import html, limits, text
 
-_ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?){0,200}[^>]*+>?"""
 _TAG = re.compile(
     r"<!--.*?(?:-->|\Z)"
-    rf"|<(script|style|title|textarea|template|iframe|noframes|noembed|xml)(?=[\s/>])({_ATTRIBUTES})"
+    rf"|<(script|style|title|textarea|template|iframe|noframes|noembed|xml)(?=[\s/>])({html.ATTRIBUTES})"
     r"(.*?)(?:</\1(?=[\s/>])[^>]*+>?|\Z)"
-    rf"|<(/?)([a-z][^\s/>]*+)({_ATTRIBUTES})"
+    rf"|<(/?)([a-z][^\s/>]*+)({html.ATTRIBUTES})"
     r"|<[!?/][^>]*+>?",
     re.DOTALL | re.IGNORECASE,
 )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 _BARS = re.compile("[|│┃║¦]")
 _RUNS = re.compile(r"\S+(?: \S+)*")
 _RULE = re.compile(r"(?=[^\n]*[-=_─━═]{3})[\s|+\-=_:─━═│┃║┼┿╋├┤┌┐└┘┬┴╔╗╚╝╠╣╦╩╬]+")
-_VALUE = re.compile(r"(?:[A-Za-z]{1,3}\s|[^\w\s]\s?){0,2}[+\-\N{MINUS SIGN}±]?[.,]?\d")
+_VALUE = re.compile(r"(?:[A-Z]{3}\s|[^\w\s]\s?){0,2}[+\-\N{MINUS SIGN}±]?[.,]?\d")
 _RULE_CHARS = 500
 
 
@@ -68,10 +68,12 @@ def is_value(text: str) -> bool:
     return _VALUE.match(text) is not None
 
 
-def is_heading(cells: Sequence[str], below: Sequence[str], under: str) -> bool:
+def is_heading(cells: Sequence[str], below: Sequence[str], under: str, *, exact: bool) -> bool:
     """Whether a row of words is the heading of the columns below it, and not a label with a word beside it: ``under``
-    is what stands below the one that is asked for.
+    is what stands below the one that is asked for, ``exact`` as in ``Row``.
     """
-    if len(cells) < 2 or len(cells) != len(below) or any(map(is_value, cells)):
+    if len(cells) < 2 or len(below) < 2 or any(map(is_value, cells)):
         return False
-    return is_value(under) or (len(cells) > 2 and any(map(is_value, below)))
+    if len(cells) == 2:
+        return len(below) == 2 and is_value(under)
+    return is_value(under) or ((exact or len(cells) == len(below)) and any(map(is_value, below)))

@@ -54,15 +54,13 @@ class Table:
         near = (row.get(c, cell) for c in range(cell.column + 1, cell.column + 1 + 2 * _COLUMNS))
         return next((one.text for one in near if one is not cell and one.text), "")
 
-    def below(self, cell: Cell) -> Cell | None:
-        """The next cell of its column that has a text and is no heading."""
+    def below(self, cell: Cell) -> str:
+        """The text of the cell below, in the next row that says something and is no heading."""
         for number in range(cell.row + 1, min(cell.row + 1 + _BELOW, len(self.rows))):
             found = self.rows[number].get(cell.column)
-            if found is None or found is cell or not found.text:
-                continue
-            if not (found.is_header and self.is_all_header(number)):
-                return found
-        return None
+            if found is not cell and self.row(number) and not self.is_all_header(number):
+                return found.text if found else ""
+        return ""
 
     def is_all_header(self, number: int) -> bool:
         """Whether a row has headings alone, as far as can be told from the first of its columns."""

@@ -18,16 +18,17 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import re2
 
 from bridge.mail import limits, rows, tables
 from bridge.mail.page import Page
 from bridge.rules import regex
-from bridge.rules.text import Regex
+from bridge.rules.text import Regex, Text
 
 _MARKS = " \t*_#•·▪●◦‣»>~-–—|:="
+_BULLETS = " \t#•·▪●◦‣»>-–—|"
 _BRACKETS = re.compile(r"\s*[(\[][^()\[\]]{0,30}[)\]]\Z")
 _BETWEEN = re.compile(
     r"\s?(?:\.{2,}|…+|_{3,})?\s?(?:[:：=]>?|->|→)\s?"
@@ -49,13 +50,14 @@ class Label:
             ValueError: it is empty, or RE2 refuses it.
         """
         self.written = written
-        if len(written) > 1 and written.startswith("/"):
-            given = Regex(written).pattern
-            self._pattern = regex.Pattern(_unanchored(regex.composed(given.source)))
+        words = regex.composed(regex.encodable(_plain(written))).split()
+        if not words:
+            raise ValueError("a label has letters or digits")
+        given = Text.parse(written)
+        if isinstance(given, Regex):
+            flags = written[written.rindex("/") :]
+            self._pattern = Regex(f"/{_unanchored(regex.composed(given.pattern.source))}{flags}").pattern
         else:
-            words = regex.composed(regex.encodable(_plain(written))).split()
-            if not words:
-                raise ValueError("a label has letters or digits")
             self._pattern = regex.Pattern(r"\s+".join(map(re2.escape, words)))
 
     def may_be_in(self, line: str) -> bool:
@@ -96,12 +98,16 @@ class Labels:
         return next(self._weak(self._lines(text)), None)
 
     def in_tables(self, page: Page) -> str | None:
+        """The same for the tables and lists of a page; "" where the label is the heading of a column that is empty."""
+        empty: str | None = None
         for table in tables.tables(page):
             hits = (cell for cell in table.cells if self._are(cell.text))
             for cell in itertools.islice(hits, limits.LABELS):
-                if value := _in_table(table, cell):
+                value, is_sure = _in_table(table, cell)
+                if value:
                     return value
-        return next((_value(value) for term, value in tables.terms(page) if value and self._are(term)), None)
+                empty = "" if is_sure else empty
+        return next((_value(value) for term, value in tables.terms(page) if value and self._are(term)), empty)
 
     def _lines(self, text: str) -> Sequence[str]:
         """None where no line has such a label."""
@@ -154,22 +160,23 @@ def _beside(lines: Sequence[str], n: int, row: rows.Row, at: int) -> Iterator[st
         yield from map(_value, right[:1] or _next_line(lines, n))
         return
     below = _below(lines, n, row, cell)
-    if below:
+    if below is None:
+        yield from map(_value, right[:1])
+    elif below:
         yield below
-    yield from map(_value, right[:1])
 
 
-def _below(lines: Sequence[str], n: int, row: rows.Row, cell: rows.Cell) -> str:
-    """What stands in the column below, where the row is a heading."""
+def _below(lines: Sequence[str], n: int, row: rows.Row, cell: rows.Cell) -> str | None:
+    """What stands in the column below ("" for nothing), where the row is a heading; else None."""
     is_ruled = n + 1 < len(lines) and rows.is_rule(lines[n + 1])
     line = next(_after(lines, n), "")
     under = rows.row(line[: limits.CELL_CHARS])
     value = row.below(cell, under)
     texts, below = [one.text for one in row.cells], [one.text for one in under.cells]
-    is_heading = rows.is_heading(texts, below, value) or (
+    is_heading = rows.is_heading(texts, below, value, exact=row.exact) or (
         is_ruled and len(texts) > 1 and not any(map(rows.is_value, texts))
     )
-    return _value(value) if is_heading else ""
+    return _value(value) if is_heading else None
 
 
 def _after(lines: Sequence[str], n: int) -> Iterator[str]:
@@ -197,7 +204,7 @@ def _ends_label(text: str) -> bool:
 def _unmarked(label: str, value: str) -> str:
     """``*Temperature:* 21.5``: marks that were opened before the label are closed after it."""
     for mark in ("**", "__", "*", "_"):
-        if label.lstrip().startswith(mark) and not label.rstrip().endswith(mark):
+        if label.lstrip(_BULLETS).startswith(mark) and not label.rstrip().endswith(mark):
             value = value.strip().removeprefix(mark)
             break
     return _value(value)
@@ -207,13 +214,12 @@ def _value(text: str) -> str:
     return " ".join(text.split())[: limits.CELL_CHARS]
 
 
-def _in_table(table: tables.Table, cell: tables.Cell) -> str:
-    below = table.below(cell)
-    under = below.text if below else ""
-    order: Iterable[str] = (table.right_of(cell), under)
+def _in_table(table: tables.Table, cell: tables.Cell) -> tuple[str, bool]:
+    """What belongs to the label in this cell, and whether its place is sure, so that "" means that it is empty."""
+    under = table.below(cell)
     if _heads_column(table, cell, under):
-        order = (under, table.right_of(cell))
-    return next((_value(text) for text in order if text), "")
+        return _value(under), bool(table.row(cell.row + 1))
+    return _value(table.right_of(cell) or under), False
 
 
 def _heads_column(table: tables.Table, cell: tables.Cell, under: str) -> bool:
@@ -224,4 +230,4 @@ def _heads_column(table: tables.Table, cell: tables.Cell, under: str) -> bool:
     if _ends_label(cell.text):
         return False
     texts = [one.text for one in table.row(cell.row)]
-    return rows.is_heading(texts, [one.text for one in table.row(cell.row + 1)], under)
+    return rows.is_heading(texts, [one.text for one in table.row(cell.row + 1)], under, exact=True)

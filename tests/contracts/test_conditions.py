@@ -25,6 +25,9 @@ SETTINGS: list[Any] = [
     False,
     "any",
     "{{ 1 > 0 }}",
+    "ParcelDelivery.trackingNumber",
+    {"ParcelDelivery.trackingNumber": "/(?P<parcel>.+)/"},
+    {"select": "a.track", "attribute": "href"},
 ]
 JUNK: list[Any] = [None, 3, 3.5, "", [], {}, [None], {"x": None}, [[]], {"": {"": ""}}, object()]
 RAW = [
@@ -33,6 +36,8 @@ RAW = [
     b"\xff\xfe\x00" * 99,
     b"From: " + b"<" * 2_000 + b"\nSubject: =?utf-8?q?" + b"=FF" * 500 + b"?=\n\n\x00",
     b"Content-Type: multipart/mixed; boundary=a\n\n" + b"--a\n" * 300,
+    b'Content-Type: text/html\n\n<a class=track href=x>a</a><script type=application/ld+json>{"@type":"ParcelDelivery",'
+    b'"trackingNumber":7}</script>' + b"<table><b>" * 300,
 ]
 MOMENT = rules.Moment(now=1_800_000_000.0)
 

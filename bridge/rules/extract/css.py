@@ -25,22 +25,20 @@ _KEYS = ("select", "attribute")
 class Setting(nested.Parsed):
     """A selector, or a map of it and an attribute's name."""
 
+    selector: Selector
+    attribute: str = ""  # lower case; "" for the text
+
     def __init__(self, written: Any) -> None:
-        self.attribute = ""
         if isinstance(written, Mapping):
             if wrong := [((key,), nested.unknown(key, _KEYS)) for key in written if key not in _KEYS]:
                 raise nested.error(wrong)
             if "select" not in written:
                 raise ValueError("write a selector under select, such as { select: a.track, attribute: href }")
-            values = nested.each(_text, written.items())
-            made = dict(zip(written, values, strict=True))
-            self.written, self.attribute = made["select"], made.get("attribute", "").lower()
+            made = nested.each(_value, ((key, (key, value)) for key, value in written.items()))
+            found: dict[str, Any] = dict(zip(written, made, strict=True))
+            self.selector, self.attribute = found["select"], found.get("attribute", "")
         else:
-            self.written = _text(written)
-        try:
-            self.selector = _selector(self.written)
-        except ValueError as error:
-            raise nested.error([(("select",) if isinstance(written, Mapping) else (), str(error))]) from None
+            self.selector = _selector(written)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -54,16 +52,21 @@ class Setting(nested.Parsed):
         return {"anyOf": [selector, keys]}
 
 
-def _text(value: Any) -> str:
+def _value(item: tuple[str, Any]) -> Selector | str:
+    key, value = item
+    if key == "select":
+        return _selector(value)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError('write a CSS selector, such as "td.price"')
-    return value.strip()
+        raise ValueError("write the name of an attribute, such as href")
+    return value.strip().lower()
 
 
-def _selector(written: str) -> Selector:
+def _selector(written: Any) -> Selector:
     from bridge.mail import css  # the parser is there for those who use it
 
-    return css.Selector(written)
+    if not isinstance(written, str) or not written.strip():
+        raise ValueError('write a CSS selector, such as "td.price"')
+    return css.Selector(written.strip())
 
 
 class Css(rules.Finder):
@@ -72,7 +75,7 @@ class Css(rules.Finder):
     def __init__(self, setting: Setting) -> None:
         self._selector = setting.selector
         self._attribute = setting.attribute
-        self.wanted = f"{setting.attribute + ' of ' if setting.attribute else ''}css {clip(setting.written)}"
+        self.wanted = f"{setting.attribute + ' of ' if setting.attribute else ''}css {clip(setting.selector.written)}"
 
     def sections(self, mail: Mail) -> Sections:
         return sections.html(mail)

@@ -60,9 +60,9 @@ class Label(rules.Finder):
         if in_text is not None and not self._reads_html(mail):
             return in_text
         in_tables = self._labels.in_tables(mail.page) if mail.html else None
-        if in_tables is not None or in_text is not None:
-            return in_tables or in_text
-        return self._labels.below_in_text(mail.text)
+        if in_tables is not None:
+            return in_tables or None
+        return in_text if in_text is not None else self._labels.below_in_text(mail.text)
 
     @staticmethod
     def _reads_html(mail: Mail) -> bool:

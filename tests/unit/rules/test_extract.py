@@ -83,7 +83,7 @@ def test_if_sees_what_was_extracted() -> None:
             ("x", "type"),
             'no type is called "flot"; did you mean "float"?',
         ),
-        ({"x": {"type": "int"}}, ("x",), "name one place where it is found: body, header.X, subject"),
+        ({"x": {"type": "int"}}, ("x",), "name one place where it is found: body, css, data, header.X, label, subject"),
         ({"x": {"body": "word"}}, ("x", "body"), None),
         ({"x": []}, ("x",), "must not be empty"),
         ({"x": "/a/"}, ("x",), None),

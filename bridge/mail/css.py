@@ -10,14 +10,14 @@ combinators, lists with commas, ``:first-child :last-child :only-child`` and the
 from __future__ import annotations
 
 import abc
-import bisect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cssselect
 from cssselect import parser
 
+from bridge.mail import relatives
 from bridge.mail.page import Element, Page
 
 SELECTOR_CHARS = 500
@@ -48,7 +48,7 @@ class Selector:
     def first(self, page: Page) -> Element | None:
         """The first element of the page that it selects."""
         found = [selected[0] for node in self._nodes if (selected := node.select(page))]
-        return min(found, key=_place, default=None)
+        return min(found, key=lambda element: element.at, default=None)
 
 
 def _plain(message: str) -> str:
@@ -87,57 +87,7 @@ class _Combined(_Node):
         self._left, self._sign, self._right = left, sign, right
 
     def select(self, page: Page) -> list[Element]:
-        return _after(self._sign, self._left.select(page), self._right.select(page))
-
-
-def _after(sign: str, left: list[Element], right: list[Element]) -> list[Element]:
-    """Those of ``right`` that stand to one of ``left`` as the combinator says."""
-    if sign == ">":
-        places = set(map(_place, left))
-        return [element for element in right if element.parent and element.parent.at in places]
-    if sign == "+":
-        places = set(map(_place, left))
-        return [element for element in right if element.before and element.before.at in places]
-    if sign == "~":
-        first: dict[int, int] = {}
-        for element in left:
-            first.setdefault(_parent(element), element.at)
-        return [element for element in right if first.get(_parent(element), element.at) < element.at]
-    return _inside(left, right)
-
-
-def _inside(outer: list[Element], inner: list[Element]) -> list[Element]:
-    found, end, n = [], 0, 0
-    for element in inner:
-        while n < len(outer) and outer[n].at < element.at:
-            end = max(end, outer[n].end)
-            n += 1
-        if element.at < end:
-            found.append(element)
-    return found
-
-
-def _before(sign: str, left: list[Element], right: list[Element]) -> list[Element]:
-    """Those of ``left`` to which one of ``right`` stands as the combinator says."""
-    if sign == ">":
-        places = set(map(_parent, right))
-        return [element for element in left if element.at in places]
-    if sign == "+":
-        places = {element.before.at for element in right if element.before}
-        return [element for element in left if element.at in places]
-    if sign == "~":
-        last = {_parent(element): element.at for element in right}
-        return [element for element in left if last.get(_parent(element), 0) > element.at]
-    ats = list(map(_place, right))
-    return [e for e in left if (n := bisect.bisect(ats, e.at)) < len(ats) and ats[n] < e.end]
-
-
-def _place(element: Element) -> int:
-    return element.at
-
-
-def _parent(element: Element) -> int:
-    return element.parent.at if element.parent else -1
+        return relatives.after(self._sign, self._left.select(page), self._right.select(page))
 
 
 def _compiled(tree: Any) -> _Node:
@@ -163,13 +113,13 @@ def _no_namespace(name: str | None) -> None:
 def _test(tree: Any) -> _Test:
     if isinstance(tree, parser.Negation):
         inner = _compiled(tree.subselector)
-        return lambda page, found: _outside_of(found, inner.select(page))
+        return lambda page, found: relatives.outside_of(found, inner.select(page))
     if isinstance(tree, parser.Matching | parser.SpecificityAdjustment):
         inners = [_compiled(one) for one in tree.selector_list]
-        return lambda page, found: _any_of(found, [one.select(page) for one in inners])
+        return lambda page, found: relatives.any_of(found, [one.select(page) for one in inners])
     if isinstance(tree, parser.Relation):
         chains = [_chain(sign.value or " ", one.parsed_tree) for sign, one in tree.arguments]
-        return lambda page, found: _any_of(found, [_anchors(page, found, chain) for chain in chains])
+        return lambda page, found: relatives.any_of(found, [_anchors(page, found, chain) for chain in chains])
     if isinstance(tree, parser.Function):
         return _counted(_countable(tree.name), _series(tree))
     if isinstance(tree, parser.Pseudo):
@@ -186,16 +136,6 @@ def _each(predicate: _Predicate) -> _Test:
     return test
 
 
-def _outside_of(found: list[Element], unwanted: list[Element]) -> list[Element]:
-    places = set(map(_place, unwanted))
-    return [element for element in found if element.at not in places]
-
-
-def _any_of(found: list[Element], wanted: Iterable[list[Element]]) -> list[Element]:
-    places = {element.at for some in wanted for element in some}
-    return [element for element in found if element.at in places]
-
-
 def _chain(sign: str, tree: Any) -> list[tuple[str, _Node]]:
     """``> b c`` → [(">", b), (" ", c)]."""
     if isinstance(tree, parser.CombinedSelector):
@@ -208,9 +148,9 @@ def _anchors(page: Page, found: list[Element], chain: Sequence[tuple[str, _Node]
     *_, (sign, node) = chain
     right = node.select(page)
     for before, one in reversed(chain[:-1]):
-        right = _before(sign, one.select(page), right)
+        right = relatives.before(sign, one.select(page), right)
         sign = before
-    return _before(sign, found, right)
+    return relatives.before(sign, found, right)
 
 
 def _predicate(tree: Any) -> _Predicate:
@@ -279,23 +219,8 @@ def _counted(name: str, series: tuple[int, int]) -> _Test:
 def _at(page: Page, found: list[Element], series: tuple[int, int], *, by_type: bool, last: bool) -> list[Element]:
     """Those whose number among their siblings is in the series ``an+b``."""
     a, b = series
-    numbers = _numbers(page, by_type=by_type, last=last)
-    return [element for element in found if _in_series(numbers[element.at], a, b)]
-
-
-def _numbers(page: Page, *, by_type: bool, last: bool) -> list[int]:
-    """Each element's number among its siblings, from 1."""
-    counts: dict[tuple[int, str], int] = {}
-    numbers = [0] * len(page.elements)
-    for element in reversed(page.elements) if last else page.elements:
-        key = _parent(element), element.tag if by_type else ""
-        numbers[element.at] = counts[key] = counts.get(key, 0) + 1
-    return numbers
-
-
-def _in_series(number: int, a: int, b: int) -> bool:
-    steps = number - b
-    return steps == 0 if a == 0 else steps % a == 0 and steps // a >= 0
+    numbers = relatives.numbers(page, by_type=by_type, last=last)
+    return [element for element in found if relatives.in_series(numbers[element.at], a, b)]
 
 
 def _pseudo(name: str) -> _Test:

@@ -196,7 +196,8 @@ class _Builder:
             return
         if name in html.MARKS or name in _ENDS:
             self._end_implied(name)
-            self._pieces.append(html.MARKS.get(name, ""))
+        if name in html.MARKS:
+            self._pieces.append(html.MARKS[name])
         if name in _VOID or self._closes_itself(name, written):
             self._add(name, written)
         else:
@@ -254,7 +255,8 @@ class _Builder:
             self._places[element.tag].pop()
             if element.tag in html.MARKS:
                 self._places[_BLOCK].pop()
-                self._pieces.append("" if element.tag in _CELLS else _BREAK)
+                if element.tag not in _CELLS:
+                    self._pieces.append(_BREAK)
 
     def _push(self, name: str, written: str) -> None:
         element = self._add(name, written)

@@ -16,6 +16,7 @@ start (``Delivery.dead``), and the rule's other actions go out.
     conditions/      one file a key of ``when``
     extract/         one file a source of ``extract`` (searching.py)
     kinds/           one file a type of a value: what was found → number, time, picture …
+    labels.py        what stands beside a label; fields.py: paths into schema.org data
     sections.py      which octets of a mail have to be in hand before a text or a file of it can be looked at
     reading.py       subject and body, which both have
     engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)

@@ -37,6 +37,7 @@ _BETWEEN = re.compile(
 )
 _PAIRS = re.compile(r"(?:,\s|;\s?)(?=[^\W\d][^:=,;]{0,60}(?::\s|\s?=))|\s(?=[\w.-]{1,40}=[^=\s])")
 _ONLY_BETWEEN = re.compile(r"[:：=.…→_>\s-]*(?:[:：=…→]|\.{2,}|->|_{3,})[:：=.…→_>\s-]*")
+_ANCHOR = re.compile(r"(?<![\[\\])[\^$]|\\[Az]")
 _TRIES = 4  # signs in one cell that may be what ends the label
 _LABEL_CHARS = 200
 
@@ -59,9 +60,11 @@ class Label:
             self._pattern = Regex(f"/{_unanchored(regex.composed(given.pattern.source))}{flags}").pattern
         else:
             self._pattern = regex.Pattern(r"\s+".join(map(re2.escape, words)))
+        self._is_anchored = isinstance(given, Regex) and _ANCHOR.search(self._pattern.source) is not None
 
     def may_be_in(self, line: str) -> bool:
-        return self._pattern.search(line) is not None
+        """In a line, or in a text of many."""
+        return self._is_anchored or self._pattern.search(line) is not None
 
     def is_it(self, text: str) -> bool:
         """Whether the text is this label and nothing else."""

@@ -79,7 +79,8 @@ ITEM = '<div itemscope itemtype="http://schema.org/Order">{}</div>'
         ('<i itemprop="n">x</i><i itemprop="n">y</i><i itemprop="n">z</i>', {"n": ["x", "y", "z"]}),
         ('<i itemprop="http://schema.org/n">x</i>', {"n": "x"}),
         (
-            '<p itemprop="n" itemscope itemtype="https://schema.org/Person"><i itemprop="m">x</i></p><i itemprop="o">y</i>',
+            '<p itemprop="n" itemscope itemtype="https://schema.org/Person"><i itemprop="m">x</i></p>'
+            '<i itemprop="o">y</i>',
             {"n": {"@type": "Person", "m": "x"}, "o": "y"},
         ),
         ('<p itemprop="n" itemscope><i itemprop="m">x</i></p>', {"n": {"m": "x"}}),

@@ -96,7 +96,8 @@ def test_attributes_are_read(tag: str, attributes: dict[str, str]) -> None:
 
 def test_text_is_what_people_see_of_an_element() -> None:
     found = page.parse(
-        "<div>a &amp; b<script>no</script><style>no</style><p>so&shy;ft&nbsp;<b>x</b>y<table><tr><td>1<td>2</table></div>z"
+        "<div>a &amp; b<script>no</script><style>no</style><p>so&shy;ft&nbsp;<b>x</b>y"
+        "<table><tr><td>1<td>2</table></div>z"
     )
     div = next(element for element in found.elements if element.tag == "div")
     assert found.text(div) == "a & b\nsoft xy\n1\t2"

@@ -11,7 +11,7 @@ never parsed. Every accessor takes any bytes at all: what cannot be read is read
     multipart.py  where the parts of a body lie
     part.py       one leaf; params.py: the parameters of its Content-Type and Content-Disposition
     text.py       a part's bytes → the text that people read; transfer.py, charset.py and html.py: the steps to it
-    page.py       HTML → its elements (css.py and relatives.py: those that a selector means; tables.py: rows and columns)
+    page.py       HTML → its elements; css.py, relatives.py: those that a selector means; tables.py: rows and columns
     rows.py       lines of text → cells in columns
     data.py       HTML → the schema.org data in it
     limits.py     what is too much

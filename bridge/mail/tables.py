@@ -40,13 +40,15 @@ class Table:
 
     rows: list[dict[int, Cell]] = dataclasses.field(default_factory=list)
     cells: list[Cell] = dataclasses.field(default_factory=list)  # each once, in the order of the page
-    _headings: dict[int, bool] = dataclasses.field(default_factory=dict)
+    _shown: dict[int, list[Cell]] = dataclasses.field(default_factory=dict)
 
     def row(self, number: int) -> list[Cell]:
         """The first cells of a row that have a text, each once; none where there is no such row."""
-        found = self.rows[number] if number < len(self.rows) else {}
-        cells = dict.fromkeys(found[c] for c in range(_COLUMNS) if c in found)
-        return [cell for cell in cells if cell.text]
+        if number not in self._shown:
+            found = self.rows[number] if number < len(self.rows) else {}
+            cells = dict.fromkeys(found[column] for column in range(_COLUMNS) if column in found)
+            self._shown[number] = [cell for cell in cells if cell.text]
+        return self._shown[number]
 
     def right_of(self, cell: Cell) -> str:
         """The text of the next cell of its row that has one."""
@@ -64,9 +66,7 @@ class Table:
 
     def is_all_header(self, number: int) -> bool:
         """Whether a row has headings alone, as far as can be told from the first of its columns."""
-        if number not in self._headings:
-            self._headings[number] = all(cell.is_header for cell in self.row(number))
-        return self._headings[number]
+        return all(cell.is_header for cell in self.row(number))
 
 
 @functools.lru_cache(maxsize=2)  # the labels that are looked for in one mail share them

@@ -84,6 +84,7 @@ ITEM = '<div itemscope itemtype="http://schema.org/Order">{}</div>'
             {"n": {"@type": "Person", "m": "x"}, "o": "y"},
         ),
         ('<p itemprop="n" itemscope><i itemprop="m">x</i></p>', {"n": {"m": "x"}}),
+        ('<p itemprop="n m" itemscope><i itemprop="o">x</i></p>', {"n": {"o": "x"}}),
         ('<i itemprop="">x</i>', {}),
     ],
 )

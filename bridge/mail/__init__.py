@@ -14,6 +14,9 @@ never parsed. Every accessor takes any bytes at all: what cannot be read is read
     fresh.py      the text without what it quotes; forwarded.py: the mail that it carries (quoting.py: how both look,
                   phrases.py: in which words)
     calendar_.py  a calendar file → the event in it; ical.py, timezones.py: its lines, and its times
+    page.py       HTML → its elements; css.py, relatives.py: those that a selector means; tables.py: rows and columns
+    rows.py       lines of text → cells in columns
+    data.py       HTML → the schema.org data in it
     limits.py     what is too much
 """
 
@@ -26,7 +29,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.mail import address, forwarded, fresh, header, limits, structure, text
+from bridge.mail import address, data, forwarded, fresh, header, limits, page, structure, text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -205,6 +208,27 @@ class Mail:
     def has_text(self) -> bool:
         """Whether ``text`` is all of it, so that no second fetch is needed."""
         return self.text_part is None or self.text_part.section in self.whole
+
+    @functools.cached_property
+    def html_part(self) -> structure.Part | None:
+        """The HTML of what people read, whether or not there is a text/plain beside it."""
+        return structure.html_part(self.parts)
+
+    @functools.cached_property
+    def html(self) -> str:
+        """The HTML as it was written, as far as it is in hand ("" where there is none)."""
+        part = self.html_part
+        return text.source(part, self.content.get(part.section, b"")) if part else ""
+
+    @functools.cached_property
+    def page(self) -> page.Page:
+        """The HTML as a tree."""
+        return page.parse(self.html)
+
+    @functools.cached_property
+    def data(self) -> tuple[dict[str, Any], ...]:
+        """The schema.org data in the HTML: plain maps."""
+        return data.found(self.page) if self.html else ()
 
     @functools.cached_property
     def attachments(self) -> tuple[structure.Part, ...]:

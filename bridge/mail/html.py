@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -23,13 +23,15 @@ _CITES = re.compile(f"([{_CITE}{_UNCITE}])")
 _BREAK_OR_BLANK = f"{_BREAK} "
 _EMOJI_CHARS = 8
 _OURS = re.compile("[\0\x16\x17\x1c-\x1f]")
+_OURS_AS_ENTITIES = re.compile(r"&#(?:0*+(?:2[2389]|3[01])(?![0-9])|[xX]0*+1[67c-fC-F](?![0-9a-fA-F]));?")
 
-# Every alternative keeps what it took, to the end if need be, so that nothing is read twice.
-_ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?)*>?"""
+# Every alternative keeps what it took, to the end if need be, so that nothing is read twice. A tag with more attributes
+# than anybody writes ends at the next bracket, in quotes or not.
+ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?){0,200}[^>]*+>?"""
 _TAG = re.compile(
     r"<!--.*?(?:-->|\Z)"
-    rf"|<(script|style|title|template|iframe|noframes|xml)(?=[\s/>]){_ATTRIBUTES}.*?(?:</\1[^>]*+>?|\Z)"
-    rf"|<(/?[a-z][^\s/>]*+)({_ATTRIBUTES})"
+    rf"|<(script|style|title|template|iframe|noframes|xml)(?=[\s/>]){ATTRIBUTES}.*?(?:</\1[^>]*+>?|\Z)"
+    rf"|<(/?[a-z][^\s/>]*+)({ATTRIBUTES})"
     r"|<[!?/][^>]*+>?",
     re.DOTALL | re.IGNORECASE,
 )
@@ -39,7 +41,8 @@ _BLOCKS = re.findall(
     " footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu nav ol option p pre section summary table tbody tfoot"
     " thead tr ul",
 )
-_MARKS = {
+# What stands in flat text for a tag (`td`, `/p`): for a block's the end of a line. What is inside a line has none.
+MARKS = {
     **{f"{slash}{name}": _BREAK for name in _BLOCKS for slash in ("", "/")},
     **{f"{slash}{name}": _ROW for name in ("table", "tr") for slash in ("", "/")},
     "td": _CELL,
@@ -49,7 +52,7 @@ _INLINE = re.findall(r"[\w:]+", "a abbr b big center cite code em font i o:p s s
 # Tags without attributes, as nearly all end tags are: they need no second look.
 _PLAIN = {
     **{f"{slash}{name}": "" for name in _INLINE for slash in ("", "/")},
-    **{name: mark for name, mark in _MARKS.items() if not name.endswith("blockquote")},
+    **{name: mark for name, mark in MARKS.items() if not name.endswith("blockquote")},
 }
 _PLAIN |= {name.upper(): mark for name, mark in _PLAIN.items()}
 _PRE = re.compile(r"<pre(?=[\s>]).*?(?:</pre|\Z)", re.DOTALL | re.IGNORECASE)
@@ -71,7 +74,7 @@ def to_text(source: str, *, cited: bool = False) -> str:
     marked, targets = _read(source[: limits.HTML_CHARS])
     if cited:
         return "\n".join(_cited(marked))
-    text = "\n".join(filter(None, map(_line, _rows(_CITES.sub("", marked)))))
+    text = _lined(marked)
     found = [link for link in targets if link.startswith(_WEB) and len(link) <= _LINK_CHARS and link not in text]
     return "\n".join([text, "", *found]) if found else text
 
@@ -80,9 +83,9 @@ def to_text(source: str, *, cited: bool = False) -> str:
 def _read(source: str) -> tuple[str, tuple[str, ...]]:
     """(the text, with our marks in it; where the links lead)"""
     walk = _Walk()
-    flat = walk.flat(_TAG.split(_PRE.sub(_keep_lines, _OURS.sub(" ", source))))
+    flat = walk.flat(_TAG.split(_PRE.sub(lambda block: lines_kept(block[0]), unmarked(source))))
     text, *targets = _decoded(_LINK.join([flat, *walk.links])).split(_LINK)
-    return _BLANKS.sub(" ", invisible.drop(text)), tuple(targets)
+    return _plain(text), tuple(targets)
 
 
 class _Walk:
@@ -102,7 +105,7 @@ class _Walk:
                     out += (mark, text or "")
                     continue
                 out.append(self._tag((name or "").lower(), attributes or ""))
-            elif self._hidden.ends(lower := (name or "").lower(), is_block=lower in _MARKS):
+            elif self._hidden.ends(lower := (name or "").lower(), is_block=lower in MARKS):
                 self._hidden = None
                 out.append(self._tag(lower, attributes or ""))
             if self._hidden is None:
@@ -112,7 +115,7 @@ class _Walk:
     def _tag(self, name: str, attributes: str) -> str:
         if "=" in attributes and hiding.is_unseen(name, attributes):
             self._hidden = hiding.Element(name)
-            return _MARKS.get(name, "")
+            return MARKS.get(name, "")
         return self._mark(name, attributes)
 
     def _mark(self, name: str, attributes: str) -> str:
@@ -125,7 +128,7 @@ class _Walk:
             return _BREAK + _CITE * self._cites[-1]
         elif name == "/blockquote":
             return _BREAK + _UNCITE * (bool(self._cites) and self._cites.pop())
-        return _MARKS.get(name, "")
+        return MARKS.get(name, "")
 
 
 def _picture(attributes: str) -> str:
@@ -135,14 +138,36 @@ def _picture(attributes: str) -> str:
     return shown if len(shown) <= _EMOJI_CHARS and not shown.isascii() and not any(map(str.isalnum, shown)) else ""
 
 
-def _keep_lines(block: re.Match[str]) -> str:
-    return block[0].replace("\n", _BREAK)
+def unmarked(source: str) -> str:
+    """HTML without the characters that are our marks."""
+    return _OURS.sub(" ", source)
+
+
+def lines_kept(shown: str) -> str:
+    """Text whose line ends are seen."""
+    return shown.replace("\n", _BREAK)
+
+
+def shown(flats: Iterable[str]) -> list[str]:
+    """Flat texts, marks for tags and all → what people see of each."""
+    joined = _LINK.join(flats)
+    return [_lined(_plain(flat)) for flat in _decoded(joined).split(_LINK)]
+
+
+def _plain(decoded: str) -> str:
+    """Without what cannot be seen, and with one blank for many."""
+    return _BLANKS.sub(" ", invisible.drop(decoded))
+
+
+def _lined(marked: str) -> str:
+    return "\n".join(filter(None, map(_line, _rows(_CITES.sub("", marked)))))
 
 
 def _decoded(flat: str) -> str:
     """Entities → characters."""
     if "&" not in flat:
         return flat
+    flat = _OURS_AS_ENTITIES.sub(" ", flat)
     body = LexborHTMLParser("<body>\x1d" + flat.replace("<", "&lt;")).body
     return body.text()[1:] if body else flat
 

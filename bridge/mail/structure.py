@@ -13,7 +13,7 @@ from typing import Any
 from bridge.mail import charset, header, limits, multipart, params
 from bridge.mail.part import Part, make, part_type
 
-__all__ = ["Anatomy", "Fetched", "Part", "from_bodystructure", "from_message", "slice_prefix", "text_part"]
+__all__ = ["Anatomy", "Fetched", "Part", "from_bodystructure", "from_message", "html_part", "slice_prefix", "text_part"]
 
 _EMPTY_TEXT_OCTETS = 2  # one line end: the text/plain that mailers put beside HTML for form's sake
 _FIXED_FIELDS = 7  # of a leaf in BODYSTRUCTURE, before the optional ones
@@ -190,3 +190,11 @@ def text_part(parts: Sequence[Part]) -> Part | None:
         if plain or html:
             return plain or html
     return None
+
+
+def html_part(parts: Sequence[Part]) -> Part | None:
+    """The HTML of what people read: the first text/html that is no attachment, else one that has a name but is not
+    declared an attachment.
+    """
+    found = [part for part in parts if part.type == "text/html" and part.disposition != "attachment"]
+    return next((part for part in found if not part.is_attachment), found[0] if found else None)

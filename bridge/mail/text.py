@@ -26,13 +26,18 @@ def readable(part: Part, raw: bytes, *, cited: bool = False) -> str:
     cannot be seen is gone, lines end with a line feed and without blanks). ``raw`` may be cut off anywhere.
     ``cited``: what HTML quotes has ``> `` before its lines, as in plain text (``html.to_text``).
     """
-    octets = decode(part, raw[: limits.TEXT_BYTES])
     if part.type == "text/html":
-        text = html.to_text(charset.decode(octets, part.charset or _declared(octets)), cited=cited)
+        text = html.to_text(source(part, raw), cited=cited)
     else:
-        text = charset.decode(octets, part.charset)
+        text = charset.decode(decode(part, raw[: limits.TEXT_BYTES]), part.charset)
         text = _unflowed(text, delsp=part.delsp) if part.flowed else text
-    return _tidy(text[: limits.TEXT_CHARS])
+    return tidy(text[: limits.TEXT_CHARS])
+
+
+def source(part: Part, raw: bytes) -> str:
+    """The HTML of an HTML part, as it was written."""
+    octets = decode(part, raw[: limits.TEXT_BYTES])
+    return charset.decode(octets, part.charset or _declared(octets))
 
 
 def _declared(octets: bytes) -> str:
@@ -41,7 +46,8 @@ def _declared(octets: bytes) -> str:
     return match[1].decode("ascii") if match else ""
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
+    """White space as ``readable`` has it."""
     text = _LINE_ENDS.sub("\n", text)
     if not text.isascii():
         text = _SPACES.sub(" ", invisible.drop(text))

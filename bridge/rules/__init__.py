@@ -18,6 +18,7 @@ start (``Delivery.dead``), and the rule's other actions go out.
     extract/         one file a source of ``extract`` (searching.py)
     kinds/           one file a type of a value: what was found → number, time, picture …
     written/         numbers, sums, times and codes as people write them, in many languages
+    labels.py        what stands beside a label; fields.py: paths into schema.org data
     sections.py      which octets of a mail have to be in hand before a text or a file of it can be looked at
     attachments.py   which attachments are meant (files.py: what is in one; json_path.py, csv_row.py)
     invitation.py    the calendar in a mail

@@ -268,6 +268,11 @@ def encodable(text: str) -> str:
     return text
 
 
+def composed(text: str) -> str:
+    """The same text with each accent in its letter (NFC), so that ``ü`` is found however it is written."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 @functools.cache
 def _words() -> re.Pattern[str]:
     """Runs of word characters. A single class cannot backtrack, so that the standard library's ``re`` is safe, and it

@@ -20,6 +20,12 @@ def text(mail: Mail) -> Sections:
     return {} if part is None else parts(mail, [part], limits.TEXT_BYTES)
 
 
+def html(mail: Mail) -> Sections:
+    """The HTML of what people read."""
+    part = mail.html_part
+    return {} if part is None else parts(mail, [part], limits.TEXT_BYTES)
+
+
 def forwarded(mail: Mail) -> Sections:
     """The mail that it carries: the attached one, else the text in which it may be quoted."""
     attached = mail.forwarded_part

@@ -25,14 +25,7 @@ _PLANNED_EVENTS = frozenset(("flagged", "unflagged", "seen", "gone", "count"))
 class Conditions(schema.Model):
     """All keys have to hold. The keys are the files in ``conditions/``, and ``any``, ``all``, ``not``."""
 
-    planned: ClassVar[frozenset[str]] = frozenset(
-        (
-            "data",
-            "auth",
-            "totp",
-            "hmac",
-        )
-    )
+    planned: ClassVar[frozenset[str]] = frozenset(("auth", "totp", "hmac"))
     _written: tuple[str, ...] = ()  # the keys, in the order of the file
 
     @pydantic.model_validator(mode="wrap")

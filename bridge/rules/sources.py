@@ -17,7 +17,6 @@ from bridge import plugins, rules, schema, spelling
 from bridge.rules import nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
-PLANNED = frozenset(("data", "css", "label"))
 PLANNED_KINDS = frozenset(("bytes", "image"))
 _OPTIONS = frozenset(("type", "default"))
 _PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
@@ -109,7 +108,7 @@ def _key_fault(key: str, own: Collection[str]) -> str:
     known = plugins.names("extract")
     if key in _OPTIONS or key in own or (kind in known and (not dot or (name and _is_dotted(kind)))):
         return ""
-    planned = kind in PLANNED or key in _PLANNED_OPTIONS
+    planned = key in _PLANNED_OPTIONS
     return "not yet supported" if planned else nested.unknown(key, {*known, *_OPTIONS, *own})
 
 

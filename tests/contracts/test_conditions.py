@@ -38,6 +38,9 @@ SETTINGS: list[Any] = [
     {"name": "*.csv", "column": "a"},
     {"summary": "/(?P<what>\\w+)/", "method": "request"},
     "start",
+    "ParcelDelivery.trackingNumber",
+    {"ParcelDelivery.trackingNumber": "/(?P<parcel>.+)/"},
+    {"select": "a.track", "attribute": "href"},
 ]
 JUNK: list[Any] = [None, 3, 3.5, "", [], {}, [None], {"x": None}, [[]], {"": {"": ""}}, object()]
 RAW = [
@@ -51,6 +54,8 @@ RAW = [
     b"Content-Type: application/octet-stream; name=a.ics\n\n" + b"BEGIN:VEVENT\n\xff\x00" * 99,
     b'Content-Type: application/json; name="=?utf-8?q?a=00=FF.json?="\n\n{"a": {"b": "\\ud800"}}',
     b"Content-Type: text/csv; name=a.csv; charset=utf-16\n\na,b\n1,2\n\xff",
+    b'Content-Type: text/html\n\n<a class=track href=x>a</a><script type=application/ld+json>{"@type":"ParcelDelivery",'
+    b'"trackingNumber":7}</script>' + b"<table><b>" * 300,
 ]
 MOMENT = rules.Moment(now=1_800_000_000.0)
 

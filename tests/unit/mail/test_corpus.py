@@ -148,6 +148,18 @@ EXPECTED = {
         ),
         date="2026-11-02T08:00:00+00:00",
     ),
+    "order-microdata": Given(
+        subject="Your order 529-7",
+        sender=("Shop", "orders@shop.example"),
+        text="Order 529-7 of 3 November\nLamp & shade\t€ 19.90\nBulb\t€ 4.50\nTotal\t€ 24.40",
+        date="2026-11-03T09:00:00+00:00",
+    ),
+    "parcel-json-ld": Given(
+        subject="Deine Sendung ist unterwegs",
+        sender=("Paket.Example", "versand@parcel.example"),
+        text="Hallo Ada, deine Sendung ist unterwegs.",
+        date="2026-11-03T07:12:00+00:00",
+    ),
     "raw-8-bit-everything": Given(
         subject="Tür offen – Küche",
         sender=("Jörg", "joerg@example.org"),
@@ -167,6 +179,25 @@ EXPECTED = {
         text="",
         date="2026-11-02T10:00:00+00:00",
         attachments=(("1", "readings.json", "application/json"),),
+    ),
+    "report-plain-table": Given(
+        subject="Daily report",
+        sender=("UPS", "ups@plant.example"),
+        text=(
+            "Daily report\n============\n\n"
+            "Model ............. SmartCell 900\nBattery charge .... 98 %\n*Runtime:*          34 min\n"
+            "Last test:\n2026-11-02 06:00\n\n"
+            "Phase     Voltage   Current\n-----------------------------\n"
+            "L1          230.1       4.2\nL2          229.8       3.9\n\n"
+            "| Alarm  | Count |\n|--------|-------|\n| Surge  | 2     |"
+        ),
+        date="2026-11-03T06:00:00+00:00",
+    ),
+    "sensor-table": Given(
+        subject="Messwerte 12:00",
+        sender=("Gateway", "gw@sensors.example"),
+        text="Your mail program shows no HTML. The values are in the HTML part.",
+        date="2026-11-03T12:00:00+01:00",
     ),
     "signed-smime": Given(
         subject="open",

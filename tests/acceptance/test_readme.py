@@ -97,7 +97,12 @@ def test_a_link_leads_to_something_that_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize(
     ("row", "kind", "more"),
-    [("conditions", "conditions", {"any", "all", "not"}), ("payloads", "payload", set()), ("sinks", "sinks", set())],
+    [
+        ("conditions", "conditions", {"any", "all", "not", "forwarded"}),
+        ("values", "extract", set()),
+        ("payloads", "payload", set()),
+        ("sinks", "sinks", set()),
+    ],
 )
 def test_what_is_called_built_is_what_is_there(row: str, kind: str, more: set[str]) -> None:
     text = (command.ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridge.rules import characters
+
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -22,8 +24,8 @@ def slug(value: Any) -> str:
 
 
 def octets(value: Any, count: int) -> str:
-    """The beginning of a text: at most ``count`` octets of UTF-8, cut between characters."""
-    return str(value).encode("utf-8", "replace")[: max(0, count)].decode("utf-8", "ignore")
+    """The beginning of a text: at most ``count`` octets of UTF-8, cut between what people see as characters."""
+    return characters.cut_octets(str(value), count)
 
 
 def timestamp(value: Any) -> int:

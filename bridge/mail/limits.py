@@ -15,3 +15,7 @@ ADDRESSES = 1_000  # in one field
 PARTS = 500  # leaves of a structure
 DEPTH = 50  # of nested multiparts
 NAME_CHARS = 255  # of a file name
+PICTURE_BYTES = 6_000_000  # of a picture that is looked at; decoding costs about 9 ms a megabyte
+PICTURE_PIXELS = 13_000_000  # of a JPEG, which is decoded at an eighth to a half of its size
+PICTURE_PIXELS_SCANNED = 40_000_000  # of a progressive JPEG, all of its scans (often ten) together
+PICTURE_PIXELS_WHOLE = 2_100_000  # of any other picture, which has to be decoded whole: 1920 x 1080

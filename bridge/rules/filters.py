@@ -14,6 +14,7 @@ from typing import Any
 
 from bridge.rules import characters
 
+SHOWN_OCTETS = 16
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -61,7 +62,9 @@ def _plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value for people, a text in quotes: as JSON has it, where it does."""
+    """A value for people, a text in quotes: as JSON has it, where it does; of bytes how many and the first."""
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes: {value[:SHOWN_OCTETS].hex(' ')}{' …' if len(value) > SHOWN_OCTETS else ''}"
     try:
         return tojson(value)
     except (TypeError, ValueError, RecursionError):

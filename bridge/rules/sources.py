@@ -18,9 +18,8 @@ from bridge.rules import nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
 PLANNED = frozenset(("attachment", "calendar", "data", "css", "label", "forwarded"))
-PLANNED_KINDS = frozenset(("datetime", "duration", "amount", "code", "url", "bytes", "image"))
+PLANNED_KINDS = frozenset(("datetime", "duration", "amount", "code", "url"))
 _OPTIONS = frozenset(("type", "default"))
-_PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset(  # the template language's own, and the names of what it has built in
     (
@@ -107,8 +106,7 @@ def _key_fault(key: str, own: Collection[str]) -> str:
     known = plugins.names("extract")
     if key in _OPTIONS or key in own or (kind in known and (not dot or (name and _is_dotted(kind)))):
         return ""
-    planned = kind in PLANNED or key in _PLANNED_OPTIONS
-    return "not yet supported" if planned else nested.unknown(key, {*known, *_OPTIONS, *own})
+    return "not yet supported" if kind in PLANNED else nested.unknown(key, {*known, *_OPTIONS, *own})
 
 
 def _is_dotted(kind: str) -> bool:

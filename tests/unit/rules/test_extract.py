@@ -78,7 +78,7 @@ def test_if_sees_what_was_extracted() -> None:
         ({"x": {"bdy": "/a/"}}, ("x", "bdy"), 'unknown key; did you mean "body"?'),
         ({"x": {"css": "td"}}, ("x", "css"), "not yet supported"),
         ({"x": {"forwarded.body": "/a/"}}, ("x", "forwarded.body"), "not yet supported"),
-        ({"x": {"body": "/a/", "type": "image"}}, ("x", "type"), "not yet supported"),
+        ({"x": {"body": "/a/", "type": "url"}}, ("x", "type"), "not yet supported"),
         (
             {"x": {"body": "/a/", "type": "flot"}},
             ("x", "type"),

@@ -127,7 +127,7 @@ def _run() -> int:
         code = group.main(prog_name="mailwire", standalone_mode=False, color=color)
     except errors.ConfigError as error:
         for fault in error.faults:
-            click.echo(_coloured(fault), err=True, color=color)
+            click.echo(coloured(fault), err=True, color=color)
         return 2
     except errors.MailwireError as error:
         return _failed(error, color=color)
@@ -161,8 +161,8 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def _coloured(fault: errors.Fault) -> str:
+def coloured(fault: errors.Fault, colour: str = "red") -> str:
     """The fault's one line; its place and path stand out on a terminal."""
     line = str(fault).replace("\n", " ")
     place, _, rest = line.partition(": ")
-    return f"{click.style(place, bold=True)}: {click.style(rest, fg='red')}"
+    return f"{click.style(place, bold=True)}: {click.style(rest, fg=colour)}"

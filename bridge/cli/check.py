@@ -16,15 +16,20 @@ from bridge import cli, config
 def command(*, config_path: Path, connect: bool, tests: bool) -> None:
     """Load the configuration and print every fault: one a line, with its file, line and column. Connects to nothing.
 
+    Warnings, such as a payload that may not fit into its max_bytes, are printed like faults and change nothing.
+
     Exit 0: it is right. Exit 2: it is not.
     """
     for option, given in (("--connect", connect), ("--tests", tests)):
         if given:
             raise click.UsageError(f"{option}: not yet supported")
-    settings = config.load(config_path)
+    settings, warnings = config.check(config_path)
+    for warning in warnings:
+        click.echo(cli.coloured(warning, "yellow"), err=True)
     counts = (("mailbox", settings.mailboxes), ("sink", settings.sinks), ("rule", settings.rules))
     summary = ", ".join(_counted(word, len(found)) for word, found in counts)
-    click.echo(f"{config_path}: {click.style('no faults', fg='green')}; {summary}")
+    told = f", {_counted('warning', len(warnings))}" if warnings else ""
+    click.echo(f"{config_path}: {click.style('no faults', fg='green')}{click.style(told, fg='yellow')}; {summary}")
 
 
 def _counted(word: str, count: int) -> str:

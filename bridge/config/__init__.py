@@ -9,10 +9,10 @@
     loader.py      everything together
     schema.py      the JSON Schema, for editors
 
-``load`` is the way in.
+``load`` is the way in; ``check`` is the same with warnings.
 """
 
-from bridge.config.loader import load
+from bridge.config.loader import check, load
 from bridge.config.settings import Settings
 
-__all__ = ["Settings", "load"]
+__all__ = ["Settings", "check", "load"]

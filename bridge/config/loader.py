@@ -21,7 +21,7 @@ from bridge.config.faults import Problem
 from bridge.config.places import Places
 from bridge.config.settings import Settings
 from bridge.config.sources import Environment, File, Merged, Secrets, secret_folders
-from bridge.rules import verify
+from bridge.rules import verify, worst_case
 from bridge.rules.settings import Rule
 
 _NO_HOST = re.compile(r"[\s/@]|^(?:[^:\s]*|\[[^\]\s]*\]):(?P<port>\d+)?$")  # an IPv6 address has colons of its own
@@ -35,6 +35,32 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Pa
     Raises:
         errors.ConfigError: all that is wrong, in file order.
     """
+    return _load(path, environ, secrets_dir)[0]
+
+
+def check(
+    path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Path | None = None
+) -> tuple[Settings, list[errors.Fault]]:
+    """The settings, and warnings in file order: what is no fault, but most likely not what is meant.
+
+    Raises:
+        errors.ConfigError: as ``load``.
+    """
+    settings, places = _load(path, environ, secrets_dir)
+    return settings, places.in_order(map(places.fault, _warnings(settings)))
+
+
+def _warnings(settings: Settings) -> Iterator[Problem]:
+    known: dict[str, Any] = {
+        "sinks": {name: sink.type for name, sink in settings.sinks.items()},
+        "mailboxes": {name: mailbox.folders for name, mailbox in settings.mailboxes.items()},
+    }
+    for n, rule in enumerate(settings.rules):
+        for place, message in worst_case.warnings(rule, **known):
+            yield Problem(path=("rules", n, *place), message=f"warning: {message}")
+
+
+def _load(path: Path, environ: Mapping[str, str], secrets_dir: Path | None) -> tuple[Settings, Places]:
     document = references.read(path)
     environment = Environment(environ)
     secrets = Secrets((secrets_dir,) if secrets_dir else secret_folders(environ))
@@ -45,7 +71,7 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Pa
     found = {*document.faults, *secrets.faults, *_unknown_variables(environment), *map(places.fault, problems)}
     if settings is None or found:
         raise errors.ConfigError(places.in_order(found))
-    return settings
+    return settings, places
 
 
 def _validate(sources: tuple[Any, ...], places: Places, now: schema.Reading) -> tuple[Settings | None, list[Problem]]:

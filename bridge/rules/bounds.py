@@ -70,6 +70,7 @@ def filled(width: Width) -> str:
     return fill * width.octets
 
 
+READ = widths.ANYTHING.within(widths.ENDLESS, mask=_VISIBLE)  # any text that people read
 ANYTHING = dataclasses.replace(of_text(widths.ANYTHING), least=(0, ""), is_text=False)
 FLOATS = of_values(FLOAT, chars=_FLOAT_CHARS)
 TIMES = of_values(LAST.replace(microsecond=999_999, tzinfo=_OLD_ZONE), least=datetime.datetime(1970, 1, 1))
@@ -85,7 +86,7 @@ def _float(width: Width) -> Bound:
     if width.chars > _EXACT_DIGITS or width.mask & widths.mask_of("eE"):
         return FLOATS
     digits = "1" * max(1, width.chars)
-    return of_values(float(f"-{digits}"), float(f"0.{digits}"), least=0.0)
+    return of_values(float(f"-{digits}"), float(f"0.{digits}"))
 
 
 _TYPES: Mapping[str, Callable[[Width], Bound]] = {

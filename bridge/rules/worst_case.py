@@ -51,8 +51,8 @@ def _scope(rule: settings.Rule, mailboxes: Mapping[str, Collection[str]]) -> dic
     return {
         **bounds.captured(rule.when),
         **{name: bounds.extracted(extract) for name, extract in rule.extract.items()},
-        **{f"mail.{name}": bounds.of_text(widths.ANYTHING) for name in ("subject", "from", "from_name", "to", "id")},
-        "mail.text": bounds.of_text(widths.ANYTHING, limits.TEXT_CHARS),
+        **{f"mail.{name}": bounds.of_text(bounds.READ) for name in ("subject", "from", "from_name", "to", "id")},
+        "mail.text": bounds.of_text(bounds.READ, limits.TEXT_CHARS),
         "mail.date": bounds.of_values(bounds.LAST, least=bounds.TIMES.least[0]),
         "mail.size": sized,
         "mail.flags": bounds.ANYTHING,
@@ -160,7 +160,7 @@ class _Payload:
     @property
     def least(self) -> int | None:
         """Octets; None where it cannot be encoded."""
-        return self._size([leaf.least for leaf in self._leaves], min)
+        return self._size([("",) if self._can_be_cut(leaf) else leaf.least for leaf in self._leaves], min)
 
     @property
     def most(self) -> int | None:

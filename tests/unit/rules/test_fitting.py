@@ -8,7 +8,7 @@ from typing import Any
 
 import cbor2
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import errors, plugins
@@ -20,9 +20,10 @@ ENCODINGS = plugins.names("payload")
 texts = st.text() | st.text(st.sampled_from('aü"\\\n😀👩\u200d🔬e\u0301🇩🇪\x01'), max_size=80)
 scalars = texts | st.integers(-(2**70), 2**70) | st.booleans() | st.binary(max_size=20)
 names = st.text(st.sampled_from("abc"), min_size=1, max_size=3)
+records = st.dictionaries(names, scalars, min_size=1)
 payloads = (
     texts
-    | st.dictionaries(names, scalars, min_size=1)
+    | records
     | st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4))
 )
 
@@ -47,7 +48,7 @@ def test_what_is_cut_fits_and_still_decodes_to_the_same_but_for_its_texts(name: 
     try:
         whole = made.encode(value, {})
     except errors.RuleError:
-        assume(False)
+        return
     found = fitting.truncated(value, lambda one: made.encode(one, {}), limit, made.is_text)
     if len(whole) <= limit:
         assert found == whole

@@ -159,8 +159,8 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def coloured(fault: errors.Fault) -> str:
+def coloured(fault: errors.Fault, colour: str = "red") -> str:
     """The fault's one line; its place and path stand out on a terminal."""
     line = str(fault).replace("\n", " ")
     place, _, rest = line.partition(": ")
-    return f"{click.style(place, bold=True)}: {click.style(rest, fg='red')}"
+    return f"{click.style(place, bold=True)}: {click.style(rest, fg=colour)}"

@@ -18,16 +18,20 @@ def command(ctx: click.Context, *, config_path: Path, connect: bool, tests: bool
     """Load the configuration and print every fault: one a line, with its file, line and column. Connects to nothing.
 
     With --tests each mail of a rule's `tests:` is looked at, and what is not as expected is told in the same way.
+    Warnings, such as a payload that may not fit into its max_bytes, are printed like faults and change nothing.
 
     Exit 0: it is right. Exit 1: a test fails. Exit 2: the configuration is wrong.
     """
     if connect:
         raise click.UsageError("--connect: not yet supported")
     loaded = config.load_with_places(config_path)
-    settings = loaded.settings
+    settings, warnings = loaded.settings, loaded.warnings()
+    for warning in warnings:
+        click.echo(cli.coloured(warning, "yellow"), err=True)
     counts = (("mailbox", settings.mailboxes), ("sink", settings.sinks), ("rule", settings.rules))
     summary = ", ".join(_counted(word, len(found)) for word, found in counts)
-    click.echo(f"{config_path}: {click.style('no faults', fg='green')}; {summary}")
+    told = f", {_counted('warning', len(warnings))}" if warnings else ""
+    click.echo(f"{config_path}: {click.style('no faults', fg='green')}{click.style(told, fg='yellow')}; {summary}")
     if tests and not _tests_pass(loaded):
         ctx.exit(1)
 

@@ -22,7 +22,7 @@ from bridge.config.faults import Problem
 from bridge.config.places import Places
 from bridge.config.settings import Settings
 from bridge.config.sources import Environment, File, Merged, Secrets, secret_folders
-from bridge.rules import verify
+from bridge.rules import verify, worst_case
 from bridge.rules.settings import Rule
 
 _NO_HOST = re.compile(r"[\s/@]|^(?:[^:\s]*|\[[^\]\s]*\]):(?P<port>\d+)?$")  # an IPv6 address has colons of its own
@@ -38,6 +38,19 @@ class Loaded:
     def fault(self, path: yaml.Path, message: str) -> errors.Fault:
         """What is to be said of the value at ``path``, with its file and line."""
         return self.places.fault(Problem(path=path, message=message))
+
+    def warnings(self) -> list[errors.Fault]:
+        """In file order: what is no fault, but most likely not what is meant."""
+        settings = self.settings
+        known: dict[str, Any] = {
+            "sinks": {name: sink.type for name, sink in settings.sinks.items()},
+            "mailboxes": {name: mailbox.folders for name, mailbox in settings.mailboxes.items()},
+        }
+        return self.places.in_order(
+            self.fault(("rules", n, *place), f"warning: {message}")
+            for n, rule in enumerate(settings.rules)
+            for place, message in worst_case.warnings(rule, **known)
+        )
 
 
 def load(

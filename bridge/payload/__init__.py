@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Keys = Mapping[str, int]  # `keys: {t: 1}`: text key → integer key, where the encoding has integer keys
+Path = tuple[Any, ...]  # where in a payload a value stands: keys of maps, indices of lists
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,3 +23,5 @@ class Encoding:
     content_format: int  # CoAP Content-Formats registry (RFC 7252, section 12.3)
     encode: Callable[[Any, Keys], bytes]  # raises errors.RuleError for a value that it cannot express
     decode: Callable[[bytes], Any]  # for `explain`: bytes → a value that people can read
+    has_keys: bool = False  # whether `keys` means something
+    is_text: Callable[[Path], bool] = lambda path: True  # noqa: ARG005 — free text, which `too_big: truncate` may cut

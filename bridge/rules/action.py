@@ -253,7 +253,9 @@ class Action:
     def _shortened(self, value: Any, encoding: payload.Encoding, limit: int, length: int) -> bytes:
         shorter = None
         if self._written.too_big == "truncate":
-            shorter = fitting.truncated(value, lambda one: encoding.encode(one, self._written.keys), limit)
+            shorter = fitting.truncated(
+                value, lambda one: encoding.encode(one, self._written.keys), limit, encoding.is_text
+            )
         if shorter is None:
             raise errors.RuleError(_too_big(length, limit))
         return shorter

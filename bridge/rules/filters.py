@@ -12,6 +12,9 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridge.rules import characters
+
+SHOWN_OCTETS = 16
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -22,8 +25,8 @@ def slug(value: Any) -> str:
 
 
 def octets(value: Any, count: int) -> str:
-    """The beginning of a text: at most ``count`` octets of UTF-8, cut between characters."""
-    return str(value).encode("utf-8", "replace")[: max(0, count)].decode("utf-8", "ignore")
+    """The beginning of a text: at most ``count`` octets of UTF-8, cut between what people see as characters."""
+    return characters.cut_octets(str(value), count)
 
 
 def timestamp(value: Any) -> int:
@@ -59,9 +62,9 @@ def _plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value for people, a text in quotes: as JSON has it, where it does."""
+    """A value for people, a text in quotes: as JSON has it, where it does; of bytes how many and the first."""
     if isinstance(value, bytes):
-        return f"{len(value)} bytes"
+        return f"{len(value)} bytes: {value[:SHOWN_OCTETS].hex(' ')}{' …' if len(value) > SHOWN_OCTETS else ''}"
     try:
         return tojson(value)
     except (TypeError, ValueError, RecursionError):

@@ -1,58 +1,91 @@
-"""``max_bytes`` and ``too_big``: a payload that fits its target."""
+"""``too_big: truncate``: a payload whose texts are cut until it fits its target.
+
+The longest text is cut first, as far as it has to be; if it is gone and that is not enough, the next one. How far is
+found by bisection: encoding is what costs, and a few times are enough. Only texts are cut: half a number is another
+number, and half a picture none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-Path = tuple[Any, ...]
+from bridge.payload import Path
+from bridge.rules import characters
 
 
-def truncated(value: Any, encode: Callable[[Any], bytes], limit: int) -> bytes | None:
-    """The encoded value, its longest texts cut between characters until it has at most ``limit`` octets; None where
-    even that is not enough.
+def truncated(
+    value: Any,
+    encode: Callable[[Any], bytes],
+    limit: int,
+    is_text: Callable[[Path], bool] = lambda path: True,  # noqa: ARG005
+) -> bytes | None:
+    """The encoded value, cut to at most ``limit`` octets; None where that cannot be done. ``is_text`` tells which
+    texts may be cut.
+
+    Raises:
+        errors.RuleError: it cannot be encoded.
     """
-    encoded = encode(value)
-    while len(encoded) > limit:
-        path, text = _longest(value)
-        if not text:
-            return None
-        value = _replaced(value, path, _cut(text, len(encoded) - limit))
-        encoded = encode(value)
-    return encoded
+    draft = _Draft(value, limit, is_text)
+    found: dict[tuple[int, int], bytes] = {}
+
+    def fits(texts: int, kept: int) -> bool:
+        encoded = found[texts, kept] = encode(draft.cut(texts, kept))
+        return len(encoded) <= limit
+
+    texts = _least(len(draft.texts), lambda count: fits(count, 0))
+    if texts is None or texts == 0:
+        return None if texts is None else found[0, 0]
+    length = len(draft.texts[texts - 1].text)
+    lost = _least(length, lambda count: count == length or fits(texts, length - count))
+    return found[texts, length - (lost or 0)]
 
 
-def _cut(text: str | bytes, octets: int) -> str | bytes:
-    """At least one octet less; an encoding may need more for a character than UTF-8 does, so that one cut is rarely
-    too much.
-    """
-    if isinstance(text, bytes):
-        return text[: max(0, len(text) - octets)]
-    raw = text.encode("utf-8", "replace")
-    kept = raw[: max(0, len(raw) - octets)].decode("utf-8", "ignore")
-    return kept if len(kept) < len(text) else text[:-1]
+def _least(most: int, holds: Callable[[int], bool]) -> int | None:
+    """The least number from 0 to ``most`` for which it holds, as it does for every larger one; None: for none."""
+    low, high = 0, most + 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low if low <= most else None
 
 
-def _longest(value: Any) -> tuple[Path, str | bytes]:
-    """The place of the longest text, and the text; "" where there is none."""
-    if isinstance(value, str | bytes):
-        return (), value
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    found: tuple[Path, str | bytes] = (), ""
-    for key, item in items:
-        path, text = _longest(item)
-        if _octets(text) > _octets(found[1]):
-            found = (key, *path), text
-    return found
+class _Text:
+    """A text, and the list or map of the draft that it stands in."""
+
+    __slots__ = ("holder", "key", "octets", "text")
+
+    def __init__(self, holder: Any, key: Any, limit: int) -> None:
+        whole = holder[key]
+        self.holder, self.key = holder, key
+        self.octets = len(whole.encode("utf-8", "replace"))
+        self.text = characters.cut_octets(whole, limit)  # none is shorter encoded than in UTF-8
 
 
-def _octets(text: str | bytes) -> int:
-    return len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "replace"))
+class _Draft:
+    """A copy of a value whose texts can be cut, the longest first."""
 
+    def __init__(self, value: Any, limit: int, is_text: Callable[[Path], bool]) -> None:
+        self._root = [value]
+        self.texts: list[_Text] = []
+        self._copy(limit, is_text)
+        self.texts.sort(key=lambda text: text.octets, reverse=True)
 
-def _replaced(value: Any, path: Path, text: str | bytes) -> Any:
-    if not path:
-        return text
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = _replaced(value[path[0]], path[1:], text)
-    return copy
+    def _copy(self, limit: int, is_text: Callable[[Path], bool]) -> None:
+        waiting: list[tuple[Any, Any, Path]] = [(self._root, 0, ())]
+        while waiting:
+            holder, key, path = waiting.pop()
+            one = holder[key]
+            if isinstance(one, str) and is_text(path):
+                self.texts.append(_Text(holder, key, limit))
+            elif isinstance(one, Mapping | list | tuple):
+                copy: Any = dict(one) if isinstance(one, Mapping) else list(one)
+                holder[key] = copy
+                inner = copy if isinstance(one, Mapping) else range(len(copy))
+                waiting += reversed([(copy, step, (*path, step)) for step in inner])
+
+    def cut(self, texts: int, kept: int) -> Any:
+        """The value with so many texts cut: the last of them to so many characters, those before it to none."""
+        for n, one in enumerate(self.texts, 1):
+            one.holder[one.key] = one.text if n > texts else "" if n < texts else characters.cut(one.text, kept)
+        return self._root[0]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.rules import nested
+from bridge.rules import nested, widths
 from bridge.rules.text import Regex
 
 
@@ -25,6 +25,12 @@ class Search(nested.Parsed):
             return text.strip() or None
         found = self._regex.pattern.search(text)
         return found.first if found else None
+
+    @property
+    def width(self) -> widths.Width:
+        """How long what it finds can be."""
+        found = widths.groups(self._regex.pattern.source) if self._regex else {}
+        return found.get(1, found.get(0, widths.ANYTHING))
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import pydantic
@@ -17,9 +17,7 @@ from bridge import plugins, rules, schema, spelling
 from bridge.rules import nested
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
-PLANNED_KINDS = frozenset(("bytes", "image"))
 _OPTIONS = frozenset(("type", "default"))
-_PLANNED_OPTIONS = frozenset(("width", "height", "bits", "format"))
 _BESIDE = "stands beside the source, not in it"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset(  # the template language's own, and the names of what it has built in
@@ -60,19 +58,29 @@ class Source:
             raise ValueError("write where the value is found, such as { body: '/temp=([-\\d.]+)/', type: float }")  # noqa: TRY004 — pydantic wants ValueError
         self.type: str | None = written.get("type")
         fault = _type_fault(self.type) if "type" in written else ""
-        kind = plugins.find("kinds", str(self.type)) if self.type is not None and not fault else _ANY
+        kind = _kind_of(written)
         own = schema.known_keys(kind.options)
         wrong = [((key,), message) for key in written if (message := _key_fault(key, own))]
         if wrong or fault:
             raise nested.error([*wrong, *([(("type",), fault)] if fault else [])])
         self.kind, self.setting = _place([key for key in written if key not in {*_OPTIONS, *own}], written, kind)
         self.octets = kind.octets
-        self.convert = kind.make(_options(kind, {key: written[key] for key in written if key in own}))
+        self.options = _options(kind, {key: written[key] for key in written if key in own})
+        self.convert = kind.make(self.options)
         self.default = written.get("default")
         self.has_default = "default" in written
 
 
 _ANY = rules.KindPlugin(make=lambda _: lambda raw, mail, moment: raw, summary="What is found, as it is.")
+
+
+def _kind_of(written: Mapping[str, Any]) -> rules.KindPlugin:
+    """The type that is meant, though ``type`` may be misspelt: its own keys are then no faults."""
+    known = (*plugins.names("extract"), *_OPTIONS)
+    slip = next((key for key in written if key not in known and spelling.nearest(key, known) == "type"), "type")
+    name = written.get("type", written.get(slip))
+    found: rules.KindPlugin = plugins.find("kinds", name) if name in plugins.names("kinds") else _ANY
+    return found
 
 
 def _place(keys: list[str], written: Mapping[str, Any], kind: rules.KindPlugin) -> tuple[str, Any]:
@@ -96,8 +104,6 @@ def _type_fault(value: Any) -> str:
     known = plugins.names("kinds")
     if isinstance(value, str) and value in known:
         return ""
-    if isinstance(value, str) and value in PLANNED_KINDS:
-        return "not yet supported"
     hint = spelling.did_you_mean(str(value), known) or f"; there are {', '.join(known)}"
     return f'no type is called "{value}"{hint}'
 
@@ -108,8 +114,17 @@ def _key_fault(key: str, own: Collection[str]) -> str:
     known = plugins.names("extract")
     if key in _OPTIONS or key in own or (kind in known and (not dot or (name and _is_dotted(kind)))):
         return ""
-    planned = key in _PLANNED_OPTIONS
-    return "not yet supported" if planned else nested.unknown(key, {*known, *_OPTIONS, *own})
+    if others := [one for one in plugins.names("kinds") if key in _own_to(one)]:
+        return f"goes with type: {' or '.join(others)}"
+    if dot and (meant := spelling.nearest(kind, filter(_is_dotted, known))):
+        return f'unknown key; did you mean "{meant}.{name}"?'
+    return nested.unknown(key, {*known, *_OPTIONS, *own})
+
+
+@functools.cache
+def _own_to(kind: str) -> frozenset[str]:
+    """The keys of a type's own."""
+    return schema.known_keys(plugins.find("kinds", kind).options)
 
 
 def _is_dotted(kind: str) -> bool:
@@ -153,8 +168,16 @@ def _setting(key: str, value: Any) -> tuple[str, Any]:
     try:
         return kind, _adapter(kind).validate_python({name: value} if dot else value)
     except pydantic.ValidationError as error:
-        skip = 1 if dot else 0
-        raise nested.error(((key, *at[skip:]), message) for at, message in nested.faults(error)) from None
+        if dot:
+            raise nested.error(_dotted(kind, name, nested.faults(error))) from None
+        raise nested.error(((key, *at), message) for at, message in nested.faults(error)) from None
+
+
+def _dotted(kind: str, name: str, found: Iterable[tuple[nested.Place, str]]) -> Iterator[tuple[nested.Place, str]]:
+    """The faults of ``kind: {name: …}`` where that is written ``kind.name: …``."""
+    for at, message in found:
+        own = message.replace('did you mean "', f'did you mean "{kind}.') if at == (name,) else message
+        yield (f"{kind}.{name}", *at[1:]), own
 
 
 class Extract(nested.Parsed):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.bench import burst, bytes_read, idle, latency
+from tests.bench import burst, bytes_read, idle, latency, payload
 
-PARTS = {"latency": latency.run, "burst": burst.run, "bytes": bytes_read.run, "idle": idle.run}
+PARTS = {"latency": latency.run, "burst": burst.run, "bytes": bytes_read.run, "idle": idle.run, "payload": payload.run}
 
 
 def main() -> None:

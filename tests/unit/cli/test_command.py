@@ -86,6 +86,19 @@ def test_check_prints_every_fault_one_a_line_and_exits_2(folder: Path, mailwire:
     assert (done.returncode, done.stdout) == (2, "")
 
 
+def test_check_warns_of_a_payload_that_may_not_fit_and_exits_0(folder: Path, mailwire: Mailwire) -> None:
+    action = '{sink: notes, payload: "{{ mail.subject }}", max_bytes: 8}'
+    rule = f"rules:\n  - name: a\n    then:\n      - {action}\n"
+    (folder / "config/mailwire.yaml").write_text(GOOD.partition("rules:")[0] + rule)
+    done = mailwire("check")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "config/mailwire.yaml:7:65: rules.0.then.0.max_bytes: warning: may not fit: "
+        '"mail.subject" has no bound; cut it with | bytes(n), or write too_big: truncate\n'
+    )
+    assert done.stdout == "config/mailwire.yaml: no faults, 1 warning; 1 mailbox, 2 sinks, 1 rule\n"
+
+
 @pytest.mark.parametrize("arguments", [("check", "-c", "other.yaml"), ("-c", "other.yaml", "check")])
 def test_another_file_can_be_named_before_and_after_the_command(
     folder: Path, mailwire: Mailwire, arguments: tuple[str, ...]
@@ -182,7 +195,7 @@ def test_what_the_configuration_does_not_use_is_not_imported(folder: Path) -> No
         "sys.argv = ['mailwire', 'check']\n"
         "try: cli.main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'aiocoap', 'httpx', 'alembic', 'sqlalchemy', 'imapclient', 'pymap', 'amqtt'}\n"
+        "heavy = {'PIL', 'aiocoap', 'httpx', 'alembic', 'sqlalchemy', 'imapclient', 'pymap', 'amqtt'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = process(sys.executable, "-c", code, folder=folder)

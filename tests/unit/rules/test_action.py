@@ -7,12 +7,9 @@ from typing import Any
 
 import cbor2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bridge.delivery import delivery_id
-from bridge.payload import json_
-from bridge.rules import fitting, view
+from bridge.rules import view
 from tests.unit.rules import making
 
 WHEN = {"subject": r"/at (?P<place>\w+)/"}
@@ -241,15 +238,6 @@ def test_a_reset_that_cannot_be_made_is_told_and_its_main_goes_out(reset: str, r
     found = verdict({"payload": "1", "max_bytes": 5, "reset": {"after": "1s", "payload": reset}})
     assert (found.matched, found.error) == (True, f"then.0.reset: {reason}")
     assert [(made.part, made.dead) for made in found.deliveries] == [("main", "")]
-
-
-@given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_a_truncated_payload_fits_or_there_is_none(value: Any) -> None:
-    def encode(one: Any) -> bytes:
-        return json_.encode(one, {})
-
-    found = fitting.truncated(value, encode, 24)
-    assert found is None or (len(found) <= 24 and type(json.loads(found)) is type(value))
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,8 @@ def test_why_there_is_none_is_told(extract: Any, saw: str) -> None:
 
 
 def test_octets_are_shown_by_their_number() -> None:
-    assert explained(MAIL, extract={"x": {"attachment": "*.jpg"}})[0][3] == f"{len(PICTURE)} bytes"
+    saw = explained(MAIL, extract={"x": {"attachment": "*.jpg"}})[0][3]
+    assert saw.startswith(f"{len(PICTURE)} bytes: ff d8 ")
 
 
 def test_a_type_that_is_made_from_octets_gets_a_text_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,8 +78,10 @@ def test_if_sees_what_was_extracted() -> None:
         ({"x": {"body": "/(/"}}, ("x", "body"), "RE2 refuses this regex: missing ): ("),
         ({"x": [{"body": "/a/"}, {"header.X": "/(/"}]}, ("x", 1, "header.X"), "RE2 refuses this regex: missing ): ("),
         ({"x": {"bdy": "/a/"}}, ("x", "bdy"), 'unknown key; did you mean "body"?'),
-        ({"x": {"forwarded.bdy": "/a/"}}, ("x", "forwarded.bdy"), 'unknown key; did you mean "body"?'),
-        ({"x": {"body": "/a/", "type": "image"}}, ("x", "type"), "not yet supported"),
+        ({"x": {"forwarded.bdy": "/a/"}}, ("x", "forwarded.bdy"), 'unknown key; did you mean "forwarded.body"?'),
+        ({"x": {"forwrded.body": "/a/"}}, ("x", "forwrded.body"), 'unknown key; did you mean "forwarded.body"?'),
+        ({"x": {"body": "/a/", "width": 3}}, ("x", "width"), "goes with type: image"),
+        ({"x": {"attachment": "*", "tpe": "image", "width": 3}}, ("x", "tpe"), 'unknown key; did you mean "type"?'),
         (
             {"x": {"body": "/a/", "type": "flot"}},
             ("x", "type"),

@@ -56,7 +56,7 @@ def test_a_good_rule_has_no_faults() -> None:
         ({"then": [{"sink": "broker"}]}, ("then", 0, "topic"), "missing"),
         ({"then": [{**GOOD, "qos": 3}]}, ("then", 0, "qos"), "expected 0, 1 or 2, got the number 3"),
         ({"then": [{**GOOD, "home_assistant": {}}]}, ("then", 0, "home_assistant"), "not yet supported"),
-        ({"then": [{**GOOD, "as": "senml+json"}]}, ("then", 0, "as"), "not yet supported"),
+        ({"then": [{**GOOD, "as": "senml+jsn"}]}, ("then", 0, "as"), None),
         (
             {"then": [{**GOOD, "topic": "a/{{ plce }}"}]},
             ("then", 0, "topic"),

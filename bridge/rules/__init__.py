@@ -16,6 +16,8 @@ start (``Delivery.dead``), and the rule's other actions go out.
     conditions/      one file a key of ``when``
     extract/         one file a source of ``extract`` (searching.py)
     kinds/           one file a type of a value: what was found → number, time, picture …
+    index.py         which of thousands of rules can match a mail (anchors.py: what a condition needs to be there;
+                     literals.py: the same of a regex)
     sections.py      which octets of a mail have to be in hand before a text or a file of it can be looked at
     reading.py       subject and body, which both have
     engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
@@ -36,7 +38,7 @@ from typing import Any, Protocol
 from bridge import schema
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import sections
+from bridge.rules import anchors, sections
 from bridge.rules.sections import Sections
 
 
@@ -82,6 +84,10 @@ class Condition(abc.ABC):
         something.
         """
         return sections.text(mail) if self.need == Need.TEXT else {}
+
+    def must_show(self) -> anchors.Needed:
+        """What a mail must show before it can hold, for the index over many rules; nothing: any mail may do."""
+        return anchors.NOTHING
 
     @abc.abstractmethod
     def check(self, mail: Mail, moment: Moment) -> Outcome:
@@ -178,6 +184,10 @@ class Finder(abc.ABC):
     @abc.abstractmethod
     def find(self, mail: Mail, moment: Moment) -> Any:
         """The value as it is found (``str``, ``bytes``, a number, a datetime), or None where there is none. Pure."""
+
+    def must_show(self) -> anchors.Needed:
+        """As ``Condition.must_show``: what a mail must show before there is a value."""
+        return anchors.NOTHING
 
     def sections(self, mail: Mail) -> Sections:
         """As ``Condition.sections``."""

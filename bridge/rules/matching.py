@@ -13,6 +13,7 @@ from typing import Any
 
 from bridge import plugins, rules
 from bridge.mail import Mail
+from bridge.rules import anchors
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
@@ -46,6 +47,7 @@ class Node(abc.ABC):
     late: bool  # whether any part of it looks at extracted values
     names: frozenset[str]  # the values that it may give
     mentions: frozenset[str]  # the values that it asks for
+    beyond_text: bool  # whether any part of it may ask for other sections than the readable text
 
     @abc.abstractmethod
     def holds(self, look: Look) -> bool:
@@ -59,6 +61,16 @@ class Node(abc.ABC):
     def sections(self, mail: Mail) -> Iterator[Sections]:
         """What has to be in hand for each part of it."""
 
+    @abc.abstractmethod
+    def must_show(self) -> anchors.Needed:
+        """What a mail must show before it can hold (``rules.Condition.must_show``)."""
+
+
+def beyond_text(asks: rules.Condition | rules.Finder) -> bool:
+    """Whether it may ask for other sections than the readable text."""
+    kind = rules.Condition if isinstance(asks, rules.Condition) else rules.Finder
+    return asks.need > rules.Need.TEXT or (asks.need > rules.Need.HEAD and type(asks).sections is not kind.sections)
+
 
 class Leaf(Node):
     """One condition."""
@@ -70,6 +82,7 @@ class Leaf(Node):
         self.late = isinstance(condition, rules.LateCondition)
         self.names = condition.names
         self.mentions = condition.mentions if isinstance(condition, rules.LateCondition) else frozenset()
+        self.beyond_text = beyond_text(condition)
 
     def holds(self, look: Look) -> bool:
         if look.lines is not None:
@@ -102,6 +115,9 @@ class Leaf(Node):
         if self.need > rules.Need.HEAD:
             yield self.condition.sections(mail)
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.NOTHING if self.late else self.condition.must_show()
+
 
 class Group(Node):
     """Members, cheapest first; those that look at extracted values last."""
@@ -114,6 +130,7 @@ class Group(Node):
         self.late = any(member.late for member in self.members)
         self.names = frozenset[str]().union(*(member.names for member in self.members))
         self.mentions = frozenset[str]().union(*(member.mentions for member in self.members))
+        self.beyond_text = any(member.beyond_text for member in self.members)
 
     def holds(self, look: Look) -> bool:
         starts: list[tuple[int, int]] = []
@@ -152,6 +169,9 @@ class All(Group):
     def possible(self, look: Look) -> bool:
         return all(member.possible(look) for member in self.members)
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.all_of(member.must_show() for member in self.members)
+
 
 class Any_(Group):  # noqa: N801 — Any is typing's
     def _holds(self, look: Look, starts: list[tuple[int, int]]) -> bool:
@@ -171,6 +191,9 @@ class Any_(Group):  # noqa: N801 — Any is typing's
     def possible(self, look: Look) -> bool:
         return any(member.possible(look) for member in self.members)
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.any_of(member.must_show() for member in self.members)
+
 
 class Not(Node):
     """Holds when its member does not; what its member finds is no value."""
@@ -182,6 +205,7 @@ class Not(Node):
         self.need = member.need
         self.late = member.late
         self.mentions = member.mentions
+        self.beyond_text = member.beyond_text
 
     def holds(self, look: Look) -> bool:
         return not self.member.holds(look.aside())
@@ -191,6 +215,9 @@ class Not(Node):
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return self.member.sections(mail)
+
+    def must_show(self) -> anchors.Needed:
+        return anchors.NOTHING
 
 
 class Named(Node):
@@ -202,6 +229,7 @@ class Named(Node):
         self._group = group
         self.need, self.late = group.need, group.late
         self.names, self.mentions = group.names, group.mentions
+        self.beyond_text = group.beyond_text
 
     def holds(self, look: Look) -> bool:
         if look.lines is None:
@@ -217,6 +245,9 @@ class Named(Node):
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return self._group.sections(mail)
+
+    def must_show(self) -> anchors.Needed:
+        return self._group.must_show()
 
 
 def _in_file_order(lines: list[rules.Checked], starts: list[tuple[int, int]]) -> None:

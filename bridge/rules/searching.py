@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.rules import nested
+from bridge.rules import anchors, nested
 from bridge.rules.text import Regex
 
 
@@ -25,6 +25,10 @@ class Search(nested.Parsed):
             return text.strip() or None
         found = self._regex.pattern.search(text)
         return found.first if found else None
+
+    def must_show(self, place: anchors.Texts) -> anchors.Needed:
+        """What a text must show for it to be found."""
+        return anchors.NOTHING if self._regex is None else self._regex.must_show(place)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

@@ -83,8 +83,6 @@ def _keys(found: Iterable[address.Address]) -> Iterator[str]:
     for one in found:
         yield _plain(one)
         yield f"@{one.domain}"
-        if not one.domain.isascii():
-            yield f"@{one.domain.casefold()}"  # as a glob sees it
 
 
 class _Matcher:

@@ -129,4 +129,5 @@ class _Walk:
             said = int(bool(int(repeat[0][1:-1].partition(",")[0]))) if repeat else int(self._source[self._at] == "+")
             least = said if least is None else min(least, said)
             self._at = repeat.end() if repeat else self._at + 1
+            self._at += self._source.startswith("?", self._at)  # as few as possible: not less than that
         return least

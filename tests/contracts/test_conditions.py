@@ -11,6 +11,7 @@ import pytest
 
 from bridge import plugins, rules
 from bridge.mail import Mail, Place
+from tests.unit.rules import showing
 
 SETTINGS: list[Any] = [
     "cam@cameras.example",
@@ -74,6 +75,7 @@ def test_a_condition_looks_at_any_mail_and_says_what_it_wanted_and_saw(name: str
             assert outcome.saw.isprintable()
             assert set(outcome.values) <= condition.names
             assert outcome == condition.check(mail, MOMENT)
+            assert showing.shows(mail, condition.must_show()) or not outcome.held  # or an index would lose the rule
 
 
 @pytest.mark.parametrize("name", plugins.names("extract"))
@@ -83,7 +85,9 @@ def test_a_source_finds_a_value_or_none_in_any_mail(name: str) -> None:
     for finder in finders:
         assert isinstance(finder.need, rules.Need)
         for mail in mails():
-            assert isinstance(finder.find(mail, MOMENT), str | bytes | int | float | None)
+            found = finder.find(mail, MOMENT)
+            assert isinstance(found, str | bytes | int | float | None)
+            assert showing.shows(mail, finder.must_show()) or found is None
 
 
 @pytest.mark.parametrize("kind", ["conditions", "extract"])

@@ -77,7 +77,7 @@ class Intake:
         evaluated: list[tuple[Mail, Sequence[rules.Verdict]]] = []
         turn = time.monotonic()
         for mail, is_known in zip(batch.mails, known, strict=True):
-            entry, verdicts = self._evaluate(mail, known=is_known)
+            entry, verdicts = await self._evaluate(mail, known=is_known)
             entries.append(entry)
             evaluated.append((mail, verdicts))
             if time.monotonic() - turn > _TURN_S:
@@ -91,17 +91,24 @@ class Intake:
             return [False] * len(batch.mails)
         return await self._store.handled([(mail.place, mail.fingerprint) for mail in batch.mails])
 
-    def _evaluate(self, mail: Mail, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
+    async def _evaluate(self, mail: Mail, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
         if known:
             return outbox.Entry(place=mail.place, fingerprint=mail.fingerprint), ()
         try:
-            verdicts = self._rule_set().evaluate(mail, self._moment())
+            verdicts = await self._judged(mail, self._rule_set(), self._moment())
             return _entry(mail, verdicts), verdicts
         except Exception as error:  # noqa: BLE001 -- any bytes at all must leave the bridge running
             reason = f"cannot be evaluated: {_told(error)}"
             place = mail.place
             log.error("a mail is dead", mailbox=place.mailbox, folder=place.folder, uid=place.uid, reason=reason)
             return outbox.Entry(place=place, dead=reason), ()
+
+    @staticmethod
+    async def _judged(mail: Mail, rule_set: rules.Rules, moment: rules.Moment) -> Sequence[rules.Verdict]:
+        """What may take long is done in a thread, so that the event loop has its turns; the batch waits for it."""
+        if rule_set.heavy(mail):
+            return await asyncio.to_thread(rule_set.evaluate, mail, moment)
+        return rule_set.evaluate(mail, moment)
 
     def _tell(self, batch: sources.Batch, evaluated: Sequence[tuple[Mail, Sequence[rules.Verdict]]]) -> None:
         took_s = None if batch.pushed is None else time.monotonic() - batch.pushed

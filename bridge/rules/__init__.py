@@ -144,6 +144,9 @@ class Rules(Protocol):
     def wants(self, mail: Mail) -> Mapping[str, int]:
         """Section → octets at most, for the rules that are still alive after the first fetch; never raises."""
 
+    def heavy(self, mail: Mail) -> bool:
+        """Whether evaluating it may take so long that it must not hold the event loop. Cheap."""
+
     def evaluate(self, mail: Mail, moment: Moment, *, explain: bool = False) -> Sequence[Verdict]:
         """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its
         conditions.

@@ -18,6 +18,7 @@ from bridge.mail import Mail
 from bridge.rules import compiled, index, sections, settings
 
 log = structlog.get_logger()
+HEAVY_TEXT_OCTETS = 100_000
 
 
 def compile_rules(
@@ -81,6 +82,14 @@ class RuleSet:
         if (text := sections.text(mail)) and any(rule.possible(mail, moment) for rule in some.needing_text(mail)):
             wanted.append(text)
         return sections.together(wanted)
+
+    def heavy(self, mail: Mail) -> bool:
+        """A file or a long text is in hand: to read it, and to make something of it, may take many milliseconds."""
+        if not mail.has_more:
+            return False
+        text = mail.text_part
+        section = text.section if text else ""
+        return len(mail.content.get(section, b"")) > HEAVY_TEXT_OCTETS or bool(mail.whole - {section})
 
     def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> Sequence[rules.Verdict]:
         """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its

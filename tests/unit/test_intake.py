@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -38,6 +39,9 @@ class Everything:
     def wants(self, mail: Mail) -> dict[str, int]:
         return {}
 
+    def heavy(self, mail: Mail) -> bool:
+        return mail.subject == "heavy"
+
     def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
         if mail.subject == "break":
             raise ZeroDivisionError("the text of the mail")
@@ -49,12 +53,17 @@ def batch(*mails: Mail, renewed: bool = False) -> sources.Batch:
     return sources.Batch(cursor=cursor, mails=mails, renewed=renewed)
 
 
-def intake(recorder: Recorder, *batches: sources.Batch, told: list[events.Event] | None = None) -> Intake:
+def intake(
+    recorder: Recorder,
+    *batches: sources.Batch,
+    told: list[events.Event] | None = None,
+    rule_set: Callable[[], rules.Rules] = Everything,
+) -> Intake:
     seen: list[events.Event] = [] if told is None else told
     return Intake(
         testing.ScriptedSource(batches),
         recorder,
-        rule_set=Everything,
+        rule_set=rule_set,
         moment=lambda: rules.Moment(now=0.0),
         onlooker=seen.append,
         one_folder=True,
@@ -86,6 +95,46 @@ async def test_a_mail_that_breaks_the_rules_is_dead_without_its_text_and_the_oth
     assert [len(entry.deliveries) for entry in entries] == [1, 0, 1]
     assert "ZeroDivisionError" in entries[1].dead
     assert "the text of the mail" not in entries[1].dead
+
+
+class Slow(Everything):
+    """Evaluates a heavy mail only when the event loop, which it must not hold, lets it."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.let = threading.Event()
+
+    def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
+        if self.heavy(mail):
+            self.begun.set()
+            if not self.let.wait(20):
+                raise TimeoutError("it was evaluated in the event loop")
+        return super().evaluate(mail, moment, explain=explain)
+
+
+async def test_a_heavy_mail_is_evaluated_beside_the_event_loop_and_the_next_ones_wait_for_it() -> None:
+    recorder, slow = Recorder(), Slow()
+    given = batch(testing.mail(1), testing.mail(2, Subject="heavy"), testing.mail(3))
+    task = asyncio.create_task(intake(recorder, rule_set=lambda: slow).handle(given))
+    async with asyncio.timeout(20):
+        while not slow.begun.is_set():
+            await asyncio.sleep(0)
+        assert not recorder.recorded
+        slow.let.set()
+        await task
+    ((_, entries),) = recorder.recorded
+    assert [1, 2, 3] == [entry.place.uid for entry in entries]
+    assert [1, 1, 1] == [len(entry.deliveries) for entry in entries]
+
+
+async def test_a_heavy_mail_that_breaks_the_rules_is_dead_all_the_same() -> None:
+    class Broken(Everything):
+        def heavy(self, mail: Mail) -> bool:
+            return True
+
+    recorder = Recorder()
+    await intake(recorder, rule_set=Broken).handle(batch(testing.mail(1, Subject="break")))
+    assert "ZeroDivisionError" in recorder.recorded[0][1][0].dead
 
 
 async def test_a_mail_that_was_handled_before_fires_nothing() -> None:

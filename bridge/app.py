@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from bridge import backoff, config, errors, events, outbox, plugins, rules, sinks
+from bridge import backoff, collecting, config, errors, events, outbox, plugins, rules, sinks
 from bridge.intake import Intake
 from bridge.outbox.changes import ChangeSink
 from bridge.outbox.dispatcher import Dispatcher
@@ -44,6 +44,7 @@ async def run(settings: config.Settings, *, stop: asyncio.Event, onlookers: Sequ
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(_WORKERS, "imap"))
         bridge = await _assemble(settings, store, pool, stack, _Onlookers(onlookers))
         await _report_orphans(store, bridge.dispatchers)
+        collecting.settle()
         log.info("the bridge runs", name=settings.name, mailboxes=len(bridge.intakes), rules=len(settings.rules))
         await bridge.run(store, stop)
         log.info("the bridge stops", name=settings.name)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pydantic
 
-from bridge import errors, schema, spelling
+from bridge import collecting, errors, schema, spelling
 from bridge.config import faults, references, yaml
 from bridge.config.faults import Problem
 from bridge.config.places import Places
@@ -35,6 +35,11 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ, secrets_dir: Pa
     Raises:
         errors.ConfigError: all that is wrong, in file order.
     """
+    with collecting.paused():
+        return _load(path, environ, secrets_dir)
+
+
+def _load(path: Path, environ: Mapping[str, str], secrets_dir: Path | None) -> Settings:
     document = references.read(path)
     environment = Environment(environ)
     secrets = Secrets((secrets_dir,) if secrets_dir else secret_folders(environ))

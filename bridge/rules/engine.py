@@ -8,12 +8,11 @@ index leaves out those that cannot match (``index``). Explaining looks at every 
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
-from bridge import errors, rules, sinks
+from bridge import collecting, errors, rules, sinks
 from bridge.mail import Mail
 from bridge.rules import compiled, index, sections, settings
 
@@ -34,15 +33,16 @@ def compile_rules(
         errors.ConfigError: a rule is wrong in a way that ``verify`` tells of.
     """
     found, faults = [], []
-    for n, rule in enumerate(written):
-        try:
-            found.append(compiled.CompiledRule(rule, kinds_of_sinks=sinks))
-        except (ValueError, LookupError) as error:
-            reason = f"no sink is called {error}" if isinstance(error, KeyError) else str(error)
-            faults.append(errors.Fault(file="rules", path=f"rules.{n}", message=reason))
-    if faults:
-        raise errors.ConfigError(faults)
-    return RuleSet(found, bridge=bridge, zone=zone)
+    with collecting.paused():
+        for n, rule in enumerate(written):
+            try:
+                found.append(compiled.CompiledRule(rule, kinds_of_sinks=sinks))
+            except (ValueError, LookupError) as error:
+                reason = f"no sink is called {error}" if isinstance(error, KeyError) else str(error)
+                faults.append(errors.Fault(file="rules", path=f"rules.{n}", message=reason))
+        if faults:
+            raise errors.ConfigError(faults)
+        return RuleSet(found, bridge=bridge, zone=zone)
 
 
 class RuleSet:
@@ -53,9 +53,14 @@ class RuleSet:
         self._bridge = bridge
         self._zone = zone
         self._shared: dict[tuple[int, ...], index.Few] = {}  # by the numbers of its rules: many mailboxes have the same
-        self._of = functools.cache(self._pick)
+        self._picked: dict[str, index.Few] = {}
         for mailbox in {"", *(name for rule in found for name in rule.mailboxes or ())}:
             self._of(mailbox)  # made now, not when the first mail waits for it
+
+    def _of(self, mailbox: str) -> index.Few:
+        if (picked := self._picked.get(mailbox)) is None:
+            picked = self._picked[mailbox] = self._pick(mailbox)
+        return picked
 
     def _pick(self, mailbox: str) -> index.Few:
         numbers = tuple(

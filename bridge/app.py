@@ -18,7 +18,7 @@ from typing import Self
 
 import structlog
 
-from bridge import backoff, config, errors, events, outbox, plugins, reload, schema, sinks
+from bridge import backoff, collecting, config, errors, events, outbox, plugins, reload, schema, sinks
 from bridge import intake as intake_
 from bridge import units as units_
 from bridge.control import events as news
@@ -56,6 +56,7 @@ async def run(
         bridge = await stack.enter_async_context(_Bridge(store, pool, onlookers))
         await bridge.become(settings)
         await bridge.report_orphans()
+        collecting.settle()
         log.info("the bridge runs", name=settings.name, mailboxes=len(settings.mailboxes), rules=len(settings.rules))
         async with asyncio.TaskGroup() as group:
             bridge.start(group)

@@ -44,9 +44,12 @@ class Rulebook:
     def __call__(self, mail: Mail) -> Mapping[str, int]:
         return self.rule_set.wants(mail)
 
-    def evaluate(self, mail: Mail) -> Sequence[rules.Verdict]:
-        """What they make of a mail now."""
-        return self.rule_set.evaluate(mail, rules.Moment(now=self.clock(), zone=self.zone, bridge=self.bridge))
+    async def judge(self, mail: Mail) -> Sequence[rules.Verdict]:
+        """What they make of a mail now; what may take long in a thread, so that the event loop has its turns."""
+        moment = rules.Moment(now=self.clock(), zone=self.zone, bridge=self.bridge)
+        if self.rule_set.heavy(mail):
+            return await asyncio.to_thread(self.rule_set.evaluate, mail, moment)
+        return self.rule_set.evaluate(mail, moment)
 
 
 class Recorder(Protocol):
@@ -104,7 +107,7 @@ class Intake:
         book = batch.wants if isinstance(batch.wants, Rulebook) else self._in_force()
         turn = time.monotonic()
         for mail, is_known in zip(batch.mails, known, strict=True):
-            entry, verdicts = _evaluate(mail, book, known=is_known)
+            entry, verdicts = await _evaluate(mail, book, known=is_known)
             entries.append(entry)
             evaluated.append((mail, verdicts))
             if time.monotonic() - turn > _TURN_S:
@@ -139,11 +142,11 @@ class Intake:
                 self._onlooker(events.DeliveryEnded(delivery=delivery, state="dead", reason=delivery.dead))
 
 
-def _evaluate(mail: Mail, book: Rulebook, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
+async def _evaluate(mail: Mail, book: Rulebook, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
     if known:
         return outbox.Entry(place=mail.place, fingerprint=mail.fingerprint), ()
     try:
-        verdicts = book.evaluate(mail)
+        verdicts = await book.judge(mail)
         return _entry(mail, verdicts), verdicts
     except Exception as error:  # noqa: BLE001 -- any bytes at all must leave the bridge running
         reason = f"cannot be evaluated: {_told(error)}"

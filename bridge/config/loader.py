@@ -16,7 +16,7 @@ from typing import Any
 
 import pydantic
 
-from bridge import errors, schema, spelling
+from bridge import collecting, errors, schema, spelling
 from bridge.config import faults, references, yaml
 from bridge.config.faults import Problem
 from bridge.config.places import Places
@@ -83,6 +83,11 @@ def load_with_places(
     Raises:
         errors.ConfigError: all that is wrong, in file order.
     """
+    with collecting.paused():
+        return _load(path, environ, secrets_dir, note)
+
+
+def _load(path: Path, environ: Mapping[str, str], secrets_dir: Path | None, note: Callable[[Path], None]) -> Loaded:
     document = references.read(path, note=note)
     environment = Environment(environ)
     secrets = Secrets((secrets_dir,) if secrets_dir else secret_folders(environ), note=note)

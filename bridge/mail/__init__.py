@@ -111,6 +111,11 @@ class Mail:
         return self.body.anatomy() if isinstance(self.body, structure.Fetched) else self.body
 
     @property
+    def has_more(self) -> bool:
+        """Whether more of it is in hand than the first fetch brings."""
+        return not isinstance(self.body, structure.Fetched)
+
+    @property
     def parts(self) -> tuple[structure.Part, ...]:
         """The leaves, in order."""
         return self._anatomy.parts

@@ -49,6 +49,10 @@ class Headers:
         """Every field of this name, unfolded, encoded words as they are: what structured fields are parsed from."""
         return [_unfold(value) for value in self._values.get(_key(name), ())]
 
+    def names(self) -> list[str]:
+        """Every name that there is, once, in lower case."""
+        return [name.decode("ascii") for name in self._values]
+
     def items(self) -> Iterator[tuple[str, str]]:
         """Every field, (name as written, value decoded and unfolded)."""
         return ((name.decode("ascii"), _decoded(value)) for name, value in self._fields)

@@ -19,6 +19,8 @@ start (``Delivery.dead``), and the rule's other actions go out.
     kinds/           one file a type of a value: what was found → number, time, picture …
     written/         numbers, sums, times and codes as people write them, in many languages
     labels.py        what stands beside a label; fields.py: paths into schema.org data
+    index.py         which of thousands of rules can match a mail (anchors.py: what a condition needs to be there;
+                     literals.py: the same of a regex)
     sections.py      which octets of a mail have to be in hand before a text or a file of it can be looked at
     attachments.py   which attachments are meant (files.py: what is in one; json_path.py, csv_row.py)
     invitation.py    the calendar in a mail
@@ -45,7 +47,7 @@ from typing import Any, Literal, Protocol
 from bridge import schema
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import sections
+from bridge.rules import anchors, sections
 from bridge.rules.sections import Sections
 
 
@@ -93,6 +95,10 @@ class Condition(abc.ABC):
         something.
         """
         return sections.text(mail) if self.need == Need.TEXT else {}
+
+    def must_show(self) -> anchors.Needed:
+        """What a mail must show before it can hold, for the index over many rules; nothing: any mail may do."""
+        return anchors.NOTHING
 
     @abc.abstractmethod
     def check(self, mail: Mail, moment: Moment) -> Outcome:
@@ -181,6 +187,9 @@ class Rules(Protocol):
     def wants(self, mail: Mail) -> Mapping[str, int]:
         """Section → octets at most, for the rules that are still alive after the first fetch; never raises."""
 
+    def heavy(self, mail: Mail) -> bool:
+        """Whether evaluating it may take so long that it must not hold the event loop. Cheap."""
+
     def evaluate(self, mail: Mail, moment: Moment, *, explain: bool = False) -> Sequence[Verdict]:
         """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its
         conditions.
@@ -226,6 +235,10 @@ class Finder(abc.ABC):
         Raises:
             ValueError: there is none, and why, for people.
         """
+
+    def must_show(self) -> anchors.Needed:
+        """As ``Condition.must_show``: what a mail must show before there is a value."""
+        return anchors.NOTHING
 
     def sections(self, mail: Mail) -> Sections:
         """As ``Condition.sections``."""

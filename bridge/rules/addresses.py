@@ -9,12 +9,12 @@ cameras.example       without an @ and a wildcard: every address in exactly that
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail, address
-from bridge.rules import nested, regex
+from bridge.rules import anchors, literals, nested, regex
 from bridge.rules.text import NOTHING, Text, clip
 
 _KEYS = ("name",)
@@ -44,6 +44,11 @@ class Addresses(nested.Parsed):
                     return values
         return None
 
+    def must_show(self, field: str) -> anchors.Needed:
+        """What a mail must show before they can hold for it."""
+        places = _places(field)
+        return anchors.any_of(matcher.must_show(places) for matcher in self._matchers)
+
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         text = Text.json_schema()
@@ -56,12 +61,39 @@ class Addresses(nested.Parsed):
         return {"anyOf": [glob, named, {"type": "array", "items": {"anyOf": [glob, named]}, "minItems": 1}]}
 
 
+class _Places:
+    """Where the addresses of a header field are looked up. A domain is a key as well: ``@cameras.example``."""
+
+    def __init__(self, field: str) -> None:
+        self.keys = anchors.Keys(name=f"{field} keys", read=lambda mail: _keys(mail.addresses(field)))
+        self.addresses = anchors.Texts(
+            name=f"{field} addresses", read=lambda mail: "\n".join(map(_plain, mail.addresses(field)))
+        )
+        self.names = anchors.Texts(
+            name=f"{field} names", read=lambda mail: "\n".join(one.name for one in mail.addresses(field))
+        )
+
+
+@functools.cache
+def _places(field: str) -> _Places:
+    return _Places(field)
+
+
+def _keys(found: Iterable[address.Address]) -> Iterator[str]:
+    for one in found:
+        yield _plain(one)
+        yield f"@{one.domain}"
+
+
 class _Matcher:
     wanted: str
     names: frozenset[str] = frozenset()
 
     def find(self, one: address.Address) -> Mapping[str, Any] | None:
         raise NotImplementedError
+
+    def must_show(self, places: _Places) -> anchors.Needed:
+        return anchors.NOTHING
 
 
 class _Exact(_Matcher):
@@ -72,6 +104,9 @@ class _Exact(_Matcher):
     def find(self, one: address.Address) -> Mapping[str, Any] | None:
         return NOTHING if _plain(one) == self._address else None
 
+    def must_show(self, places: _Places) -> anchors.Needed:
+        return anchors.Anchor(places.keys, self._address)
+
 
 class _Domain(_Matcher):
     def __init__(self, written: str) -> None:
@@ -81,14 +116,24 @@ class _Domain(_Matcher):
     def find(self, one: address.Address) -> Mapping[str, Any] | None:
         return NOTHING if one.domain == self._domain else None
 
+    def must_show(self, places: _Places) -> anchors.Needed:
+        return anchors.Anchor(places.keys, f"@{self._domain}")
+
 
 class _Glob(_Matcher):
     def __init__(self, written: str) -> None:
         self.wanted = written
-        self._pattern = regex.glob(_folded(written) if "@" in written else address.domain(written))
+        self._glob = _folded(written) if "@" in written else address.domain(written)
+        self._pattern = regex.glob(self._glob)
 
     def find(self, one: address.Address) -> Mapping[str, Any] | None:
         return NOTHING if self._pattern.fullmatch(_plain(one)) else None
+
+    def must_show(self, places: _Places) -> anchors.Needed:
+        _, at, domain = self._glob.rpartition("@")
+        if at and domain.isascii() and not set("*?[]") & set(domain):
+            return anchors.Anchor(places.keys, f"@{domain.casefold()}")
+        return literals.of_glob(places.addresses, self._glob)
 
 
 class _Name(_Matcher):
@@ -99,6 +144,9 @@ class _Name(_Matcher):
 
     def find(self, one: address.Address) -> Mapping[str, Any] | None:
         return self._text.find(one.name)
+
+    def must_show(self, places: _Places) -> anchors.Needed:
+        return self._text.must_show(places.names)
 
 
 def _folded(written: str) -> str:
@@ -141,6 +189,9 @@ class AddressCondition(rules.Condition):
     @property
     def wanted(self) -> str:
         return self._setting.wanted
+
+    def must_show(self) -> anchors.Needed:
+        return self._setting.must_show(self._field)
 
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         found = mail.addresses(self._field)

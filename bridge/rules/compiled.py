@@ -9,7 +9,19 @@ from typing import Any
 from bridge import plugins, rules, sinks
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import action, aftermath, failing, filters, ledger, matching, sections, settings, sources, view
+from bridge.rules import (
+    action,
+    aftermath,
+    anchors,
+    failing,
+    filters,
+    ledger,
+    matching,
+    sections,
+    settings,
+    sources,
+    view,
+)
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
@@ -48,11 +60,17 @@ class _Value:
         self._sources = [_Source(source) for source in extract.sources]
         self._defaults = [source.default for source in extract.sources if source.has_default]
         self.need = max(source.finder.need for source in self._sources)
+        self.beyond_text = any(matching.beyond_text(source.finder) for source in self._sources)
         self._wanted = ", or ".join(source.wanted for source in self._sources)
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         """What has to be in hand for it."""
         return (one.finder.sections(mail) for one in self._sources if one.finder.need > rules.Need.HEAD)
+
+    def must_show(self) -> anchors.Needed:
+        """What a mail must show for it to be found, where the rule does not match without."""
+        found = (source.finder.must_show() for source in self._sources)
+        return anchors.NOTHING if self._defaults else anchors.any_of(found)
 
     def take(self, look: matching.Look) -> bool:
         """Whether there is a value; it is added to the look's."""
@@ -102,6 +120,8 @@ class CompiledRule:
         self.shows_text = self._shows_text()
         needs = [self._when.need, *(value.need for value in self._extract)]
         self.needs_more = self.shows_text or max(needs) > rules.Need.HEAD
+        self.needs_content = self._when.beyond_text or any(value.beyond_text for value in self._extract)
+        self.must_show = anchors.all_of([self._when.must_show(), *(value.must_show() for value in self._extract)])
 
     def _shows_text(self) -> bool:
         """Whether a template has the readable text in it."""

@@ -1,8 +1,8 @@
 """Settings → ``Rules``: which rules look at a mail, in which order, and what comes of it.
 
 The rules of a mailbox are picked once (``_of``); a mail is shown to each of them in turn. Everything that can be
-known at load is compiled, so that a rule that does not match costs one or two conditions. An index over thousands of
-rules goes into ``_candidates``: whatever it leaves out must be rules that cannot match.
+known at load is compiled, so that a rule that does not match costs one or two conditions; of thousands of rules an
+index leaves out those that cannot match (``index``). Explaining looks at every rule.
 
 Whether a rule with ``repeated`` has matched is known only when its mail is recorded: a ``stop`` of its own lets the
 rules behind it be looked at, and recording ends it (``claims.py``).
@@ -11,16 +11,16 @@ rules behind it be looked at, and recording ends it (``claims.py``).
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
-from bridge import errors, rules, sinks
+from bridge import collecting, errors, rules, sinks
 from bridge.mail import Mail
-from bridge.rules import compiled, ledger, sections, settings
+from bridge.rules import compiled, index, ledger, sections, settings
 
 log = structlog.get_logger()
+HEAVY_TEXT_OCTETS = 100_000
 
 
 def compile_rules(
@@ -36,15 +36,16 @@ def compile_rules(
         errors.ConfigError: a rule is wrong in a way that ``verify`` tells of.
     """
     found, faults = [], []
-    for n, rule in enumerate(written):
-        try:
-            found.append(compiled.CompiledRule(rule, kinds_of_sinks=sinks))
-        except (ValueError, LookupError) as error:
-            reason = f"no sink is called {error}" if isinstance(error, KeyError) else str(error)
-            faults.append(errors.Fault(file="rules", path=f"rules.{n}", message=reason))
-    if faults:
-        raise errors.ConfigError(faults)
-    return RuleSet(found, bridge=bridge, zone=zone)
+    with collecting.paused():
+        for n, rule in enumerate(written):
+            try:
+                found.append(compiled.CompiledRule(rule, kinds_of_sinks=sinks))
+            except (ValueError, LookupError) as error:
+                reason = f"no sink is called {error}" if isinstance(error, KeyError) else str(error)
+                faults.append(errors.Fault(file="rules", path=f"rules.{n}", message=reason))
+        if faults:
+            raise errors.ConfigError(faults)
+        return RuleSet(found, bridge=bridge, zone=zone)
 
 
 class RuleSet:
@@ -54,15 +55,25 @@ class RuleSet:
         self._rules = tuple(found)
         self._bridge = bridge
         self._zone = zone
-        self._of = functools.cache(self._pick)
+        self._shared: dict[tuple[int, ...], index.Few] = {}  # by the numbers of its rules: many mailboxes have the same
+        self._picked: dict[str, index.Few] = {}
+        for mailbox in {"", *(name for rule in found for name in rule.mailboxes or ())}:
+            self._of(mailbox)  # made now, not when the first mail waits for it
 
-    def _pick(self, mailbox: str) -> tuple[compiled.CompiledRule, ...]:
-        return tuple(
-            rule for rule in self._rules if rule.enabled and (rule.mailboxes is None or mailbox in rule.mailboxes)
+    def _of(self, mailbox: str) -> index.Few:
+        if (picked := self._picked.get(mailbox)) is None:
+            picked = self._picked[mailbox] = self._pick(mailbox)
+        return picked
+
+    def _pick(self, mailbox: str) -> index.Few:
+        numbers = tuple(
+            n
+            for n, rule in enumerate(self._rules)
+            if rule.enabled and (rule.mailboxes is None or mailbox in rule.mailboxes)
         )
-
-    def _candidates(self, mail: Mail) -> Sequence[compiled.CompiledRule]:
-        return self._of(mail.place.mailbox)
+        if numbers not in self._shared:
+            self._shared[numbers] = index.of([self._rules[n] for n in numbers])
+        return self._shared[numbers]
 
     def wants(self, mail: Mail) -> Mapping[str, int]:
         """Section → octets at most, for the rules that are still alive after the first fetch; never raises."""
@@ -74,8 +85,19 @@ class RuleSet:
 
     def _wants(self, mail: Mail) -> sections.Sections:
         moment = rules.Moment(now=mail.received.timestamp(), zone=self._zone, bridge=self._bridge)
-        alive = (rule for rule in self._candidates(mail) if rule.needs_more and rule.possible(mail, moment))
-        return sections.together(rule.sections(mail) for rule in alive)
+        some = self._of(mail.place.mailbox)
+        wanted = [rule.sections(mail) for rule in some.needing_content(mail) if rule.possible(mail, moment)]
+        if (text := sections.text(mail)) and any(rule.possible(mail, moment) for rule in some.needing_text(mail)):
+            wanted.append(text)
+        return sections.together(wanted)
+
+    def heavy(self, mail: Mail) -> bool:
+        """A file or a long text is in hand: to read it, and to make something of it, may take many milliseconds."""
+        if not mail.has_more:
+            return False
+        text = mail.text_part
+        section = text.section if text else ""
+        return len(mail.content.get(section, b"")) > HEAVY_TEXT_OCTETS or bool(mail.whole - {section})
 
     def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> Sequence[rules.Verdict]:
         """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its
@@ -84,7 +106,7 @@ class RuleSet:
         return list(self._explained(mail, moment) if explain else self._evaluated(mail, moment))
 
     def _evaluated(self, mail: Mail, moment: rules.Moment) -> Iterator[rules.Verdict]:
-        for rule in self._candidates(mail):
+        for rule in self._of(mail.place.mailbox).candidates(mail):
             try:
                 verdict = rule.judge(mail, moment)
             except Exception as error:  # noqa: BLE001 — any failure is this rule's: it is reported, and the others go on

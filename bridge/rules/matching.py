@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge import plugins, rules
 from bridge.mail import Mail
-from bridge.rules import sections
+from bridge.rules import anchors, sections
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
@@ -58,6 +58,7 @@ class Node(abc.ABC):
     fleeting: bool  # whether any part of it may turn out otherwise later
     names: frozenset[str]  # the values that it may give
     mentions: frozenset[str]  # the values that it asks for
+    beyond_text: bool  # whether any part of it may ask for other sections than the readable text
 
     @abc.abstractmethod
     def holds(self, look: Look) -> bool:
@@ -71,6 +72,16 @@ class Node(abc.ABC):
     def sections(self, mail: Mail) -> Iterator[Sections]:
         """What has to be in hand for each part of it."""
 
+    @abc.abstractmethod
+    def must_show(self) -> anchors.Needed:
+        """What a mail must show before it can hold (``rules.Condition.must_show``)."""
+
+
+def beyond_text(asks: rules.Condition | rules.Finder) -> bool:
+    """Whether it may ask for other sections than the readable text."""
+    kind = rules.Condition if isinstance(asks, rules.Condition) else rules.Finder
+    return asks.need > rules.Need.TEXT or (asks.need > rules.Need.HEAD and type(asks).sections is not kind.sections)
+
 
 class Leaf(Node):
     """One condition."""
@@ -83,6 +94,7 @@ class Leaf(Node):
         self.fleeting = condition.fleeting
         self.names = condition.names
         self.mentions = condition.mentions
+        self.beyond_text = beyond_text(condition)
 
     def holds(self, look: Look) -> bool:
         if look.lines is not None:
@@ -115,6 +127,9 @@ class Leaf(Node):
         if self.need > rules.Need.HEAD:
             yield self.condition.sections(mail)
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.NOTHING if self.late else self.condition.must_show()
+
 
 class Group(Node):
     """Members, cheapest first; those that look at extracted values last."""
@@ -128,6 +143,7 @@ class Group(Node):
         self.fleeting = any(member.fleeting for member in self.members)
         self.names = frozenset[str]().union(*(member.names for member in self.members))
         self.mentions = frozenset[str]().union(*(member.mentions for member in self.members))
+        self.beyond_text = any(member.beyond_text for member in self.members)
 
     def holds(self, look: Look) -> bool:
         starts: list[tuple[int, int]] = []
@@ -166,6 +182,9 @@ class All(Group):
     def possible(self, look: Look) -> bool:
         return all(member.possible(look) for member in self.members)
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.all_of(member.must_show() for member in self.members)
+
 
 class Any_(Group):  # noqa: N801 — Any is typing's
     def _holds(self, look: Look, starts: list[tuple[int, int]]) -> bool:
@@ -185,6 +204,9 @@ class Any_(Group):  # noqa: N801 — Any is typing's
     def possible(self, look: Look) -> bool:
         return any(member.possible(look) for member in self.members)
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.any_of(member.must_show() for member in self.members)
+
 
 class Not(Node):
     """Holds when its member does not; what its member finds is no value."""
@@ -197,6 +219,7 @@ class Not(Node):
         self.late = member.late
         self.fleeting = member.fleeting
         self.mentions = member.mentions
+        self.beyond_text = member.beyond_text
 
     def holds(self, look: Look) -> bool:
         return not self.member.holds(look.aside())
@@ -206,6 +229,9 @@ class Not(Node):
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return self.member.sections(mail)
+
+    def must_show(self) -> anchors.Needed:
+        return anchors.NOTHING
 
 
 class Named(Node):
@@ -217,6 +243,7 @@ class Named(Node):
         self._group = group
         self.need, self.late, self.fleeting = group.need, group.late, group.fleeting
         self.names, self.mentions = group.names, group.mentions
+        self.beyond_text = group.beyond_text
 
     def holds(self, look: Look) -> bool:
         if look.lines is None:
@@ -233,6 +260,9 @@ class Named(Node):
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return self._group.sections(mail)
 
+    def must_show(self) -> anchors.Needed:
+        return self._group.must_show()
+
 
 class Carried(Node):
     """The same keys, for the mail that this one carries; without one it does not hold."""
@@ -241,6 +271,7 @@ class Carried(Node):
         self._path = path
         self._group = group
         self.need = rules.Need.CONTENT
+        self.beyond_text = True
         self.late, self.fleeting = group.late, group.fleeting
         self.names, self.mentions = group.names, group.mentions
 
@@ -259,6 +290,10 @@ class Carried(Node):
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return sections.within(mail, self._group.sections)
+
+    def must_show(self) -> anchors.Needed:
+        """What the mail in it shows is nothing that this one must show."""
+        return anchors.NOTHING
 
 
 def _in_file_order(lines: list[rules.Checked], starts: list[tuple[int, int]]) -> None:

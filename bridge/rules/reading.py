@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import searching
+from bridge.rules import anchors, searching
 from bridge.rules.text import NOTHING, Text, clip
 
 
@@ -18,6 +18,11 @@ class Reading:
     name: str
     read: Callable[[Mail], str]
     need: rules.Need = rules.Need.HEAD
+
+    @property
+    def place(self) -> anchors.Texts:
+        """Where the index over many rules looks."""
+        return anchors.Texts(name=self.name, read=self.read, in_text=self.need > rules.Need.HEAD)
 
     def condition(self, text: Text) -> rules.Condition:
         return _Condition(self, text)
@@ -37,6 +42,9 @@ class _Condition(rules.Condition):
     def wanted(self) -> str:
         return self._text.wanted
 
+    def must_show(self) -> anchors.Needed:
+        return self._text.must_show(self._reading.place)
+
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         read = self._reading.read(mail)
         values = self._text.find(read)
@@ -50,6 +58,9 @@ class _Finder(rules.Finder):
         self._search = search
         self.need = reading.need
         self.wanted = f"{reading.name} {search.wanted}"
+
+    def must_show(self) -> anchors.Needed:
+        return self._search.must_show(self._reading.place)
 
     def find(self, mail: Mail, moment: rules.Moment) -> str | None:
         return self._search.find(self._reading.read(mail))

@@ -2,7 +2,8 @@ r"""RE2 as admins write it: ignoring case, with ``\w \d \s \b`` as Unicode.
 
 RE2 runs in time linear in the text, whatever the pattern. Its Perl classes and its ``\b`` are ASCII, so a pattern is
 translated before it is compiled: ``\w`` becomes ``[\pL\pM\pN_]``, ``\d`` becomes ``\p{Nd}``, ``\s`` takes in
-every Unicode space.
+every Unicode space. That makes it large (a millisecond for a ``\w``), and most texts are ASCII: so there is a small
+program for these, compiled at load, and the large one is compiled when a text first asks for it.
 
 ``\b`` has no Unicode form in RE2, and nothing to build one from (it has no lookaround). For an ASCII text RE2's own
 is right. For any other text a pattern with a ``\b`` has a second program: the text gets a mark (a code point that is
@@ -28,10 +29,21 @@ _WORD = r"\pL\pM\pN_"
 _DIGIT = r"\p{Nd}"
 _SPACE = r"\t-\r\pZ\x{85}"
 _CLASSES = {"w": _WORD, "d": _DIGIT, "s": _SPACE}
-_REPEAT = re.compile(r"\{\d+(,\d*)?\}")
-_GROUP = re.compile(r"\(\?(P?<[^>]*>|([A-Za-z]*)(?:-([A-Za-z]*))?([:)]))")
-_ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|.)|x(?:\{[^}]*\}|..)|[0-7]{1,3}|.)", re.DOTALL)
-_LITERAL = re.compile(r"\\Q(.*?)(?:\\E|\Z)", re.DOTALL)
+_ASCII_CLASSES = {  # of these and of their opposites only what an ASCII text can have
+    "w": "0-9A-Za-z_",
+    "W": r"\x00-/:-@\[-\^`{-\x7f",
+    "d": "0-9",
+    "D": r"\x00-/:-\x7f",
+    "s": r"\t-\r\x20",
+    "S": r"\x00-\x08\x0e-\x1f!-\x7f",
+}
+_INSTRUCTIONS = {"w": 1500, "d": 100, "s": 30, "p": 1500}  # of RE2's, for each of these classes and its opposite
+_ATOM_INSTRUCTIONS = 12  # for everything else, with a mark before it
+_SURELY_COMPILES = 200_000  # instructions; RE2 refuses above some 500,000
+REPEAT = re.compile(r"\{\d+(,\d*)?\}")
+GROUP = re.compile(r"\(\?(P?<[^>]*>|([A-Za-z]*)(?:-([A-Za-z]*))?([:)]))")
+ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|.)|x(?:\{[^}]*\}|..)|[0-7]{1,3}|.)", re.DOTALL)
+LITERAL = re.compile(r"\\Q(.*?)(?:\\E|\Z)", re.DOTALL)
 _POSIX = re.compile(r"\[:\^?\w+:\]")
 _LOOKAROUND = re.compile(r"\(\?(<?[=!])")
 
@@ -56,12 +68,17 @@ def _outside(name: str) -> str:
 
 
 class _Translation:
-    r"""One walk over a pattern. With ``marked`` every atom may step over a mark, and ``\b`` is one."""
+    r"""One walk over a pattern. With ``ascii_only`` it is for ASCII texts; with ``marked`` every atom may step over a
+    mark, and ``\b`` is one.
+    """
 
-    def __init__(self, pattern: str, *, dot_all: bool, marked: bool) -> None:
-        self.pattern, self.marked = pattern, marked
+    def __init__(self, pattern: str, *, dot_all: bool, ascii_only: bool = False, marked: bool = False) -> None:
+        self.pattern, self.ascii_only, self.marked = pattern, ascii_only, marked
         self.dot_all = [dot_all]  # one a group that is open: `(?s)` ends with its group
         self.boundary = False  # whether there is a \b
+        self.classes = 0  # of those that are larger in Unicode
+        self._instructions = _ATOM_INSTRUCTIONS * len(pattern)
+        self.copies = 1  # how often RE2 writes down what is repeated a number of times, at most
         self.named: list[str] = []  # the groups' names, in order
 
     def result(self) -> str:
@@ -79,7 +96,8 @@ class _Translation:
             return self._class(at)
         if char == "(":
             return self._open(at)
-        if char == "{" and (repeat := _REPEAT.match(self.pattern, at)):
+        if char == "{" and (repeat := REPEAT.match(self.pattern, at)):
+            self.copies *= max(int(number or 0) for number in repeat[0][1:-1].split(",")) + 1
             return repeat[0], repeat.end()
         if char == ")" and len(self.dot_all) > 1:
             self.dot_all.pop()
@@ -100,7 +118,7 @@ class _Translation:
         return self._atom(f"[^{MARK}]" if self.dot_all[-1] else rf"[^\n{MARK}]")
 
     def _open(self, at: int) -> tuple[str, int]:
-        group = _GROUP.match(self.pattern, at)
+        group = GROUP.match(self.pattern, at)
         if group is None:
             self.dot_all.append(self.dot_all[-1])
             return "(", at + 1
@@ -116,9 +134,9 @@ class _Translation:
         return group[0], group.end()
 
     def _escape(self, at: int) -> tuple[str, int]:
-        if literal := _LITERAL.match(self.pattern, at):
+        if literal := LITERAL.match(self.pattern, at):
             return "".join(self._atom(re2.escape(char)) for char in literal[1]), literal.end()
-        escape = _ESCAPE.match(self.pattern, at)
+        escape = ESCAPE.match(self.pattern, at)
         if escape is None:  # a lone backslash at the end: RE2 says so
             return "\\", at + 1
         return self._escaped(escape[0]), escape.end()
@@ -135,12 +153,27 @@ class _Translation:
         if name in "AB":
             return escape
         if name in "wds":
-            return self._atom(f"[{_CLASSES[name]}]")
+            return self._atom(f"[{self._class_of(name)}]")
         if name in "WDS":
-            return self._atom(f"[^{_CLASSES[name.lower()]}{self._unmarked}]")
+            return self._atom(f"[^{self._class_of(name.lower())}{self._unmarked}]")
+        if name in "pP":
+            self._instructions += _INSTRUCTIONS["p"]
         if name == "P" and self.marked:
             return self._atom(f"[^\\p{escape[2:]}{MARK}]")
         return self._atom(escape)
+
+    def _class_of(self, name: str) -> str:
+        r"""What stands for ``\w`` and the like inside ``[…]``."""
+        self.classes += 1
+        self._instructions += _INSTRUCTIONS[name.lower()]
+        if self.ascii_only:
+            return _ASCII_CLASSES[name]
+        return _CLASSES.get(name) or _outside(name)
+
+    @property
+    def instructions(self) -> int:
+        """Of the program for any text, at most."""
+        return self._instructions * self.copies
 
     @property
     def _unmarked(self) -> str:
@@ -152,33 +185,44 @@ class _Translation:
             at, out = at + 1, f"[^{self._unmarked}"
         if self.pattern[at : at + 1] in ("]", "-"):
             at, out = at + 1, out + "\\" + self.pattern[at]
-        for piece in self._members(at):
+        for piece in _members(self.pattern, at):
             at += len(piece)
             if piece == "]":
                 return self._atom(out + "]"), at
             out += self._member(piece)
         return out, at  # never closed: RE2 says so
 
-    def _members(self, at: int) -> Iterator[str]:
-        while at < len(self.pattern):
-            match = _ESCAPE.match(self.pattern, at) or _POSIX.match(self.pattern, at)
-            piece = match[0] if match else self.pattern[at]
-            yield piece
-            at += len(piece)
+    def _member(self, piece: str) -> str:
+        name = piece[1:2] if piece[0] == "\\" else ""
+        if name in ("p", "P"):
+            self._instructions += _INSTRUCTIONS["p"]
+        return self._class_of(name) if name and name in "wdsWDS" else piece
 
-    @staticmethod
-    def _member(piece: str) -> str:
-        if len(piece) == 2 and piece[0] == "\\":
-            if piece[1] in "WDS":
-                return _outside(piece[1])
-            return _CLASSES.get(piece[1], piece)
-        return piece
+
+def _members(pattern: str, at: int) -> Iterator[str]:
+    """What stands in a class, from ``at`` on, and whatever comes after it."""
+    while at < len(pattern):
+        match = ESCAPE.match(pattern, at) or _POSIX.match(pattern, at)
+        piece = match[0] if match else pattern[at]
+        yield piece
+        at += len(piece)
+
+
+def class_end(pattern: str, at: int) -> int:
+    """Behind the class that begins at ``at``."""
+    at += 2 if pattern.startswith("[^", at) else 1
+    at += pattern[at : at + 1] in ("]", "-")
+    for piece in _members(pattern, at):
+        at += len(piece)
+        if piece == "]":
+            break
+    return at
 
 
 class Pattern:
     """A compiled pattern. ``search`` and ``fullmatch`` never raise, whatever the text."""
 
-    __slots__ = ("_full", "_marked", "_plain", "names", "source")
+    __slots__ = ("_ascii", "_boundary", "_marked", "_options", "_unicode", "names", "source")
 
     def __init__(
         self, source: str, *, dot_all: bool = False, exact_case: bool = False, multi_line: bool = False
@@ -190,30 +234,47 @@ class Pattern:
         if source != encodable(source):
             raise ValueError("a regex has to be Unicode text")
         self.source = source
-        prefix = "(?" + "i" * (not exact_case) + "s" * dot_all + "m" * multi_line + ")"
-        prefix = "" if prefix == "(?)" else prefix
-        walk = _Translation(source, dot_all=dot_all, marked=False)
-        self._plain = _compile(prefix + walk.result(), source)
+        self._options = "i" * (not exact_case) + "s" * dot_all + "m" * multi_line
+        walk = _Translation(source, dot_all=dot_all, ascii_only=True)
+        self._ascii = self._compile(walk.result())
         if twice := [name for name in walk.named if walk.named.count(name) > 1]:
             raise ValueError(f'two groups are called "{twice[0]}": only one of them would give its value')
-        self._marked = None
-        if walk.boundary:
-            marked = _Translation(source, dot_all=dot_all, marked=True).result()
-            self._marked = _compile(prefix + marked, source)
-        self.names = frozenset(self._plain.groupindex)
+        self.names = frozenset(self._ascii.groupindex)
+        self._boundary = walk.boundary
+        self._unicode: re2._Regexp | None = None if walk.classes else self._ascii
+        self._marked: re2._Regexp | None = None
+        if walk.instructions > _SURELY_COMPILES:  # RE2 may refuse it: that is told now
+            self._for_any_text(marked=False)
+            if self._boundary:
+                self._for_any_text(marked=True)
 
     def search(self, text: str) -> Found | None:
         """The leftmost match."""
         if text.isascii():
-            match = self._plain.search(text)
-        elif self._marked is None:
-            match = self._plain.search(encodable(text))
+            match = self._ascii.search(text)
+        elif self._boundary:
+            match = self._for_any_text(marked=True).search(_mark(encodable(text)))
         else:
-            match = self._marked.search(_mark(encodable(text)))
+            match = self._for_any_text(marked=False).search(encodable(text))
         return Found(match) if match else None
 
     def fullmatch(self, text: str) -> bool:
-        return self._plain.fullmatch(text if text.isascii() else encodable(text)) is not None
+        if text.isascii():
+            return self._ascii.fullmatch(text) is not None
+        return self._for_any_text(marked=False).fullmatch(encodable(text)) is not None
+
+    def _for_any_text(self, *, marked: bool) -> re2._Regexp:
+        known = self._marked if marked else self._unicode
+        if known is None:
+            known = self._compile(_Translation(self.source, dot_all="s" in self._options, marked=marked).result())
+            if marked:
+                self._marked = known
+            else:
+                self._unicode = known
+        return known
+
+    def _compile(self, translated: str) -> re2._Regexp:
+        return _compile(f"(?{self._options})" * bool(self._options) + translated, self.source)
 
 
 class Found:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.rules import nested, widths
+from bridge.rules import anchors, nested, widths
 from bridge.rules.text import Regex
 
 
@@ -31,6 +31,10 @@ class Search(nested.Parsed):
         """How long what it finds can be."""
         found = widths.groups(self._regex.pattern.source) if self._regex else {}
         return found.get(1, found.get(0, widths.ANYTHING))
+
+    def must_show(self, place: anchors.Texts) -> anchors.Needed:
+        """What a text must show for it to be found."""
+        return anchors.NOTHING if self._regex is None else self._regex.must_show(place)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

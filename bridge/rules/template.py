@@ -157,7 +157,7 @@ class Template:
             ValueError: it does not parse.
         """
         self.source = source
-        parts = list(pieces(source))
+        parts = list(pieces(source)) if _OPENING.search(source) else []
         self.is_literal = all(part.kind == "text" for part in parts)
         if any(part.kind == "{%" and _OTHERS.match(part.inner) for part in parts):
             raise ValueError("a template cannot include another")

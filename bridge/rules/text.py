@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from bridge.rules import nested, regex
+from bridge.rules import anchors, literals, nested, regex
 
 _REGEX = re.compile(r"/(.*)/([a-z]{0,3})", re.DOTALL)
 _FLAGS = {"s": "dot_all", "c": "exact_case", "m": "multi_line"}
@@ -55,6 +55,10 @@ class Text(nested.Parsed, abc.ABC):
     @abc.abstractmethod
     def find(self, text: str) -> Mapping[str, Any] | None:
         """The values of the named groups where it holds, else None."""
+
+    def must_show(self, place: anchors.Texts) -> anchors.Needed:
+        """What a text must show before it can hold (``rules.Condition.must_show``)."""
+        return anchors.NOTHING
 
     @classmethod
     def parse(cls, value: Any) -> Text:
@@ -101,6 +105,9 @@ class Plain(Text):
     def wanted(self) -> str:
         return f'{self.verb} "{clip(self.word)}"'
 
+    def must_show(self, place: anchors.Texts) -> anchors.Needed:
+        return anchors.stretch(place, self.folded)
+
 
 class Contains(Plain):
     verb = "contains"
@@ -137,6 +144,9 @@ class Glob(Plain):
         super().__init__(word)
         self.pattern = regex.glob(self.folded)
 
+    def must_show(self, place: anchors.Texts) -> anchors.Needed:
+        return literals.of_glob(place, self.folded)
+
     def find(self, text: str) -> Mapping[str, Any] | None:
         return NOTHING if self.pattern.fullmatch(fold(text)) else None
 
@@ -159,6 +169,9 @@ class Regex(Text):
     def wanted(self) -> str:
         return clip(self.written)
 
+    def must_show(self, place: anchors.Texts) -> anchors.Needed:
+        return literals.needed(place, self.pattern.source)
+
     def find(self, text: str) -> Mapping[str, Any] | None:
         found = self.pattern.search(text)
         if found is None:
@@ -178,6 +191,9 @@ class AnyOf(Text):
     @property
     def wanted(self) -> str:
         return " or ".join(text.wanted for text in self.texts)
+
+    def must_show(self, place: anchors.Texts) -> anchors.Needed:
+        return anchors.any_of(text.must_show(place) for text in self.texts)
 
     def find(self, text: str) -> Mapping[str, Any] | None:
         for one in self.texts:
@@ -212,6 +228,9 @@ class AllOf(Text):
     @property
     def wanted(self) -> str:
         return " and ".join(text.wanted for text in self.texts)
+
+    def must_show(self, place: anchors.Texts) -> anchors.Needed:
+        return anchors.all_of(text.must_show(place) for text in self.texts)
 
     def find(self, text: str) -> Mapping[str, Any] | None:
         values: dict[str, Any] = {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -47,12 +48,18 @@ class Scripted:
     def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
         return list(self._verdicts)
 
+    def heavy(self, mail: Mail) -> bool:
+        return False
+
 
 class Everything:
     """One rule that fires for every mail, and breaks on one."""
 
     def wants(self, mail: Mail) -> dict[str, int]:
         return {}
+
+    def heavy(self, mail: Mail) -> bool:
+        return mail.subject == "heavy"
 
     def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
         if mail.subject == "break":
@@ -69,13 +76,13 @@ def intake(
     recorder: Recorder,
     *batches: sources.Batch,
     told: list[events.Event] | None = None,
-    rule_set: rules.Rules | None = None,
+    rule_set: Callable[[], rules.Rules] = Everything,
 ) -> Intake:
     seen: list[events.Event] = [] if told is None else told
     return Intake(
         testing.ScriptedSource(batches),
         recorder,
-        in_force=lambda: Rulebook(rule_set=rule_set or Everything()),
+        in_force=lambda: Rulebook(rule_set=rule_set()),
         onlooker=seen.append,
         one_folder=True,
     )
@@ -106,6 +113,46 @@ async def test_a_mail_that_breaks_the_rules_is_dead_without_its_text_and_the_oth
     assert [len(entry.deliveries) for entry in entries] == [1, 0, 1]
     assert "ZeroDivisionError" in entries[1].dead
     assert "the text of the mail" not in entries[1].dead
+
+
+class Slow(Everything):
+    """Evaluates a heavy mail only when the event loop, which it must not hold, lets it."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.let = threading.Event()
+
+    def evaluate(self, mail: Mail, moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
+        if self.heavy(mail):
+            self.begun.set()
+            if not self.let.wait(20):
+                raise TimeoutError("it was evaluated in the event loop")
+        return super().evaluate(mail, moment, explain=explain)
+
+
+async def test_a_heavy_mail_is_evaluated_beside_the_event_loop_and_the_next_ones_wait_for_it() -> None:
+    recorder, slow = Recorder(), Slow()
+    given = batch(testing.mail(1), testing.mail(2, Subject="heavy"), testing.mail(3))
+    task = asyncio.create_task(intake(recorder, rule_set=lambda: slow).handle(given))
+    async with asyncio.timeout(20):
+        while not slow.begun.is_set():
+            await asyncio.sleep(0)
+        assert not recorder.recorded
+        slow.let.set()
+        await task
+    ((_, entries),) = recorder.recorded
+    assert [1, 2, 3] == [entry.place.uid for entry in entries]
+    assert [1, 1, 1] == [len(entry.deliveries) for entry in entries]
+
+
+async def test_a_heavy_mail_that_breaks_the_rules_is_dead_all_the_same() -> None:
+    class Broken(Everything):
+        def heavy(self, mail: Mail) -> bool:
+            return True
+
+    recorder = Recorder()
+    await intake(recorder, rule_set=Broken).handle(batch(testing.mail(1, Subject="break")))
+    assert "ZeroDivisionError" in recorder.recorded[0][1][0].dead
 
 
 async def test_a_mail_that_was_handled_before_fires_nothing() -> None:
@@ -151,7 +198,7 @@ COUNTED = rules.Verdict(
 
 async def test_what_a_rule_claims_is_recorded_with_what_comes_of_it() -> None:
     recorder = Recorder()
-    await intake(recorder, rule_set=Scripted(COUNTED)).handle(batch(testing.mail(1)))
+    await intake(recorder, rule_set=lambda: Scripted(COUNTED)).handle(batch(testing.mail(1)))
     ((_, (entry,)),) = recorder.recorded
     plan = outbox.Plan(rule="counted", after=COUNTED.after)
     assert entry.firings == (
@@ -176,7 +223,7 @@ async def test_only_what_fired_is_told(
     lost = sources.Lost(place=testing.place(1), reason="cannot be fetched")
     given = dataclasses.replace(batch(testing.mail(2), testing.mail(3)), lost=(lost,))
     recorder.fates = {2: fates}
-    await intake(recorder, told=told, rule_set=Scripted(COUNTED, behind)).handle(given)
+    await intake(recorder, told=told, rule_set=lambda: Scripted(COUNTED, behind)).handle(given)
     first, second = (event for event in told if isinstance(event, events.MailHandled))
     assert [one.rule for one in first.verdicts] == ["counted", "behind"], "of this one the store has said nothing"
     assert [(one.rule, one.suppressed) for one in second.verdicts] == fired

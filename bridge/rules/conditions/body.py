@@ -13,7 +13,7 @@ import pydantic
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import nested, reading
+from bridge.rules import anchors, nested, reading
 from bridge.rules.text import NAMES, NOTHING, Text, clip
 
 _FRESH = "fresh"
@@ -35,6 +35,11 @@ class Body(nested.Parsed):
     def find(self, mail: Mail) -> Values | None:
         """The values of the named groups where it holds, else None."""
         return next((values for one in self._alternatives if (values := _all(one, mail)) is not None), None)
+
+    def must_show(self) -> anchors.Needed:
+        """As ``rules.Condition.must_show``."""
+        forms = ((text.must_show(read.place) for read, text in one) for one in self._alternatives)
+        return anchors.any_of(anchors.all_of(one) for one in forms)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -94,6 +99,9 @@ class BodyCondition(rules.Condition):
     @property
     def wanted(self) -> str:
         return self._body.wanted
+
+    def must_show(self) -> anchors.Needed:
+        return self._body.must_show()
 
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         values = self._body.find(mail)

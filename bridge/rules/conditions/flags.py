@@ -8,7 +8,7 @@ import pydantic
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import flags, nested
+from bridge.rules import anchors, flags, nested
 
 
 def _sound(value: str) -> str:
@@ -28,11 +28,16 @@ class Flags(rules.Condition):
     def wanted(self) -> str:
         return ", ".join(self._setting)
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.all_of(anchors.Anchor(_FLAGS, name) for name in sorted(self._has))
+
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         found = {flag.casefold() for flag in mail.flags}
         held = self._has <= found and not self._has_not & found
         return rules.Outcome(held=held, saw=", ".join(sorted(mail.flags)) or "no flags")
 
+
+_FLAGS = anchors.Keys(name="flags", read=lambda mail: (flag.casefold() for flag in mail.flags))
 
 PLUGIN = rules.ConditionPlugin(
     setting=Annotated[

@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import nested, regex
+from bridge.rules import anchors, literals, nested, regex
 
 
 class Globs(nested.Parsed):
@@ -18,6 +18,7 @@ class Globs(nested.Parsed):
         if not items:
             raise ValueError("an empty list holds for nothing")
         self.wanted = " or ".join(map(str, items))
+        self.written = items
         self.patterns = nested.each(_glob, enumerate(items)) if many else [_glob(written)]
 
     @classmethod
@@ -42,9 +43,14 @@ class Folder(rules.Condition):
     def wanted(self) -> str:
         return self._setting.wanted
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.any_of(literals.of_glob(_NAME, written) for written in self._setting.written)
+
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         held = any(pattern.fullmatch(mail.place.folder) for pattern in self._setting.patterns)
         return rules.Outcome(held=held, saw=mail.place.folder)
 
+
+_NAME = anchors.Texts(name="folder", read=lambda mail: mail.place.folder)
 
 PLUGIN = rules.ConditionPlugin(setting=Globs, make=Folder, summary="A glob on the folder's name.")

@@ -4,6 +4,7 @@ that name.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import pydantic
 
 from bridge import rules
 from bridge.mail import Mail
+from bridge.rules import anchors
 from bridge.rules.text import NOTHING, Text, clip
 
 
@@ -25,6 +27,9 @@ class Header(rules.Condition):
     def wanted(self) -> str:
         return ", ".join(f"{name} {text.wanted}" for name, text in self._texts.items())
 
+    def must_show(self) -> anchors.Needed:
+        return anchors.all_of(one for name, text in self._texts.items() for one in _anchors(name.lower(), text))
+
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         values: dict[str, Any] = {}
         saw, held = [], True
@@ -36,6 +41,19 @@ class Header(rules.Condition):
             values.update(found or NOTHING)
             saw.append(f"{name}: {field}" if fields else f"no {name}")
         return rules.Outcome(held=held, saw=clip(", ".join(saw)), values=values)
+
+
+_NAMES = anchors.Keys(name="header names", read=lambda mail: mail.headers.names())
+
+
+def _anchors(name: str, text: Text) -> tuple[anchors.Needed, ...]:
+    """The field is there, and shows what the text needs."""
+    return anchors.Anchor(_NAMES, name), text.must_show(_place(name))
+
+
+@functools.cache
+def _place(name: str) -> anchors.Texts:
+    return anchors.Texts(name=f"header {name}", read=lambda mail: "\n".join(mail.headers.all(name)))
 
 
 PLUGIN = rules.ConditionPlugin(

@@ -292,3 +292,20 @@ def test_explaining_never_shows_a_whole_body() -> None:
     mail = making.mail("secret " * 500)
     (verdict,) = making.compiled(making.rule(when={"body": "x"})).evaluate(mail, making.moment(), explain=True)
     assert all(len(line.saw) <= 80 for line in verdict.conditions)
+
+
+@pytest.mark.parametrize(
+    ("content", "whole", "heavy"),
+    [
+        ({}, frozenset[str](), False),
+        ({"1": b"x" * 100_000}, frozenset({"1"}), False),
+        ({"1": b"x" * 100_001}, frozenset({"1"}), True),
+        ({"2": b"%PDF"}, frozenset({"2"}), True),
+    ],
+)
+def test_a_mail_is_heavy_that_has_a_file_or_a_long_text_in_hand(
+    content: dict[str, bytes], whole: frozenset[str], heavy: bool
+) -> None:
+    first = making.without_text()
+    mail = first.with_content(content, whole) if content else first
+    assert making.compiled(making.rule()).heavy(mail) is heavy

@@ -195,7 +195,7 @@ def test_a_mail_without_any_text_carries_none() -> None:
         (
             {"extract": {"x": {"forwarded.bdy": True}}},
             ("extract", "x", "forwarded.bdy"),
-            'unknown key; did you mean "body"?',
+            'unknown key; did you mean "forwarded.body"?',
         ),
         (
             {"extract": {"x": {"forwarded": {"hedaer.X": True}}}},

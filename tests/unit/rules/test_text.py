@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.rules import regex
 from bridge.rules.text import Text, clip
+from tests.unit.rules import odd
 
 ADAPTER = pydantic.TypeAdapter(Text)
 
@@ -163,3 +164,29 @@ def test_what_people_are_shown_is_short_and_printable(text: str) -> None:
     shown = clip(text)
     assert len(shown) <= 80
     assert all(char.isprintable() for char in shown)
+
+
+@given(pattern=odd.patterns, text=st.text(st.characters(max_codepoint=127), max_size=12), flags=st.sampled_from("ismc"))
+def test_an_ascii_text_is_told_the_same_by_the_program_for_any_text(pattern: str, text: str, flags: str) -> None:
+    options = {"dot_all": flags == "s", "multi_line": flags == "m", "exact_case": flags == "c"}
+    try:
+        made = regex.Pattern(pattern, **options)
+    except ValueError:
+        return
+    here, there = made.search(text), made._for_any_text(marked=False).search(text)
+    assert (here and here._match.span()) == (there and there.span())
+
+
+def test_the_program_for_any_text_is_compiled_when_a_text_asks_for_it() -> None:
+    made = regex.Pattern(r"\w+ \bok")
+    assert (made._unicode, made._marked) == (None, None)
+    assert made.search("it is ok")
+    assert (made._unicode, made._marked) == (None, None)
+    assert made.search("Tür ok")
+    assert made._marked is not None
+
+
+@pytest.mark.parametrize("pattern", [r"\w{900}", r"(\w{30}){30}", r"[\w-]{900}", r"(\pL\w){800}", r"\b\w{380}"])
+def test_a_regex_that_is_too_large_for_some_texts_is_refused_at_load(pattern: str) -> None:
+    with pytest.raises(ValueError, match="pattern too large"):
+        regex.Pattern(pattern)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 PartName = Literal["main", "reset"]
+OCTETS = "application/octet-stream"  # the media type of what is nothing in particular
 
 
 def delivery_id(*identity: object) -> str:
@@ -40,7 +41,7 @@ class Delivery:
     sink: str
     target: str
     payload: bytes
-    media_type: str = "application/octet-stream"
+    media_type: str = OCTETS
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     rule: str = ""
     mailbox: str = ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from bridge import errors, payload, plugins, rules, sinks
-from bridge.delivery import Delivery, PartName, delivery_id
+from bridge.delivery import OCTETS, Delivery, PartName, delivery_id
 from bridge.mail import Mail
 from bridge.rules import arrival, failing, fitting, settings, template, timing, values
 
@@ -30,6 +30,33 @@ class Missing:
 
     path: str
     reason: str
+
+
+class _Times(TypedDict):
+    """Of a delivery; POSIX seconds."""
+
+    not_before: float | None
+    expires: float | None
+    retry_until: float
+
+
+class _Where(TypedDict):
+    """Of a delivery: where it goes, and where it comes from."""
+
+    sink: str
+    target: str
+    options: dict[str, Any]
+    rule: str
+    mailbox: str
+    folder: str
+
+
+class _Content(TypedDict):
+    """Of a delivery; ``dead`` is why there is none."""
+
+    payload: bytes
+    media_type: str
+    dead: str
 
 
 class Fields:
@@ -138,15 +165,15 @@ class Action:
         main = self._id(mail, "main")
         known = {**found, "delivery_id": main}
         options, unmade = self._fields.render(known)
-        delivery, untimed = self._timed(self._main(mail, moment, main, options), mail, moment, known)
+        times, untimed = self._times(mail, moment, known)
         wrong = "; ".join(filter(None, (unmade, untimed)))
         made = wrong or self._rendered(self.path, self._payload, known)
         if isinstance(made, Missing):
             yield made
-        elif isinstance(made, str):
-            yield Made(delivery=dataclasses.replace(delivery, dead=made), encoding=self._as or "")
-        else:
-            yield Made(delivery=_carrying(delivery, made), encoding=made.encoding.name)
+            return
+        delivery = Delivery(id=main, created=moment.now, **self._where(mail, options), **times, **_content(made))
+        yield Made(delivery=delivery, encoding=made.encoding.name if isinstance(made, _Encoded) else self._as or "")
+        if not delivery.dead:
             yield from self._resets(mail, moment, delivery, known)
 
     def _resets(
@@ -178,40 +205,33 @@ class Action:
         except Exception as error:  # noqa: BLE001 — the same
             return failing.reason(error)
 
-    def _main(self, mail: Mail, moment: rules.Moment, name: str, options: dict[str, Any]) -> Delivery:
-        """Without its payload and its times."""
-        return Delivery(
-            id=name,
-            sink=self._written.sink,
-            target=self._fields.target(options),
-            payload=b"",
-            options=options,
-            rule=self._rule,
-            mailbox=mail.place.mailbox,
-            folder=mail.place.folder,
-            created=moment.now,
-            retry_until=moment.now + self._written.retry_for,
-        )
+    def _where(self, mail: Mail, options: dict[str, Any]) -> _Where:
+        return {
+            "sink": self._written.sink,
+            "target": self._fields.target(options),
+            "options": options,
+            "rule": self._rule,
+            "mailbox": mail.place.mailbox,
+            "folder": mail.place.folder,
+        }
 
-    def _timed(
-        self, main: Delivery, mail: Mail, moment: rules.Moment, known: Mapping[str, Any]
-    ) -> tuple[Delivery, str]:
-        """With its times, and why there are none ("" where there are). A delay that is over is none."""
+    def _times(self, mail: Mail, moment: rules.Moment, known: Mapping[str, Any]) -> tuple[_Times, str]:
+        """When it is due, when stale and when given up, and why that is not known ("" where it is). A delay that is
+        over is none.
+        """
+        now = moment.now
         delay = self._delay.found(known, moment.zone)
         expires = self._expires.found(known, moment.zone) if self._expires is not None else None
-        if isinstance(delay, str):
-            return main, f"delay: {delay}"
-        if isinstance(expires, str):
-            return main, f"expires: {expires}"
-        due = max(moment.now, delay.after(moment.now))
-        delay_s = due - moment.now if delay.is_moment else max(0.0, delay.seconds)
-        timed = dataclasses.replace(
-            main,
-            not_before=due if due > moment.now else None,
-            expires=None if expires is None else _expiry(expires, arrival.arrived(mail, moment.now), delay_s),
+        if isinstance(delay, str) or isinstance(expires, str):
+            untimed = f"delay: {delay}" if isinstance(delay, str) else f"expires: {expires}"
+            return _Times(not_before=None, expires=None, retry_until=now + self._written.retry_for), untimed
+        due = max(now, delay.after(now))
+        delay_s = due - now if delay.is_moment else max(0.0, delay.seconds)
+        return _Times(
+            not_before=due if due > now else None,
+            expires=None if expires is None else _expiry(expires, arrival.arrived(mail, now), delay_s),
             retry_until=due + self._written.retry_for,
-        )
-        return timed, ""
+        ), ""
 
     def _follow(self, mail: Mail, main: Delivery, after: timing.Time) -> Delivery:
         """The reset, without its payload. Never expires. It becomes due only after its main, so that its own time to
@@ -273,6 +293,12 @@ def _too_big(length: int, limit: int) -> str:
 
 def _expiry(expires: timing.Time, arrived: float, delay_s: float) -> float:
     return expires.seconds if expires.is_moment else arrived + expires.seconds + delay_s
+
+
+def _content(made: _Encoded | str) -> _Content:
+    if isinstance(made, str):
+        return {"payload": b"", "media_type": OCTETS, "dead": made}
+    return {"payload": made.octets, "media_type": made.encoding.media_type, "dead": ""}
 
 
 def _carrying(delivery: Delivery, made: _Encoded) -> Delivery:

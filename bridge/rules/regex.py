@@ -17,10 +17,11 @@ or fail in such a text.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import re2
 
@@ -222,21 +223,31 @@ def class_end(pattern: str, at: int) -> int:
 class Pattern:
     """A compiled pattern. ``search`` and ``fullmatch`` never raise, whatever the text."""
 
-    __slots__ = ("_ascii", "_boundary", "_marked", "_options", "_unicode", "names", "source")
+    __slots__ = ("_ascii", "_boundary", "_capture", "_flags", "_marked", "_unicode", "names", "source")
 
     def __init__(
-        self, source: str, *, dot_all: bool = False, exact_case: bool = False, multi_line: bool = False
+        self,
+        source: str,
+        *,
+        dot_all: bool = False,
+        exact_case: bool = False,
+        multi_line: bool = False,
+        capture: bool = True,
     ) -> None:
-        """
+        """Without ``capture`` groups without a name find nothing: to know where a group is in a long text costs twenty
+        times as much as to know that there is a match.
+
         Raises:
             ValueError: RE2 refuses it; the message says why, for people.
         """
         if source != encodable(source):
             raise ValueError("a regex has to be Unicode text")
         self.source = source
-        self._options = "i" * (not exact_case) + "s" * dot_all + "m" * multi_line
+        self._flags = "i" * (not exact_case) + "s" * dot_all + "m" * multi_line
         walk = _Translation(source, dot_all=dot_all, ascii_only=True)
-        self._ascii = self._compile(walk.result())
+        translated = walk.result()
+        self._capture = capture or bool(walk.named)
+        self._ascii = self._compile(translated)
         if twice := [name for name in walk.named if walk.named.count(name) > 1]:
             raise ValueError(f'two groups are called "{twice[0]}": only one of them would give its value')
         self.names = frozenset(self._ascii.groupindex)
@@ -266,7 +277,7 @@ class Pattern:
     def _for_any_text(self, *, marked: bool) -> re2._Regexp:
         known = self._marked if marked else self._unicode
         if known is None:
-            known = self._compile(_Translation(self.source, dot_all="s" in self._options, marked=marked).result())
+            known = self._compile(_Translation(self.source, dot_all="s" in self._flags, marked=marked).result())
             if marked:
                 self._marked = known
             else:
@@ -274,7 +285,7 @@ class Pattern:
         return known
 
     def _compile(self, translated: str) -> re2._Regexp:
-        return _compile(f"(?{self._options})" * bool(self._options) + translated, self.source)
+        return _compile(f"(?{self._flags})" * bool(self._flags) + translated, self.source, capture=self._capture)
 
 
 class Found:
@@ -317,7 +328,7 @@ def glob(pattern: str) -> Pattern:
         else:
             out.append({"*": ".*", "?": "."}.get(pattern[at]) or re2.escape(pattern[at]))
         at += 1
-    return Pattern("".join(out), dot_all=True)
+    return Pattern("".join(out), dot_all=True, capture=False)
 
 
 def encodable(text: str) -> str:
@@ -337,25 +348,35 @@ def composed(text: str) -> str:
 @functools.cache
 def _words() -> re.Pattern[str]:
     """Runs of word characters. A single class cannot backtrack, so that the standard library's ``re`` is safe, and it
-    is faster.
+    is faster; with ranges, since it looks through what is beyond the basic plane one by one.
     """
-    marks = (chr(code) for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)))
-    combining = "".join(char for char in marks if unicodedata.category(char)[0] == "M")
-    return re.compile(rf"[\w{combining}]+")
+    marks = (
+        code for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)) if unicodedata.category(chr(code))[0] == "M"
+    )
+    return re.compile(rf"([\w{''.join(_ranges(marks))}]+)")
+
+
+def _ranges(codes: Iterable[int]) -> Iterator[str]:
+    """Ascending code points as ranges of a class."""
+    for _, run in itertools.groupby(enumerate(codes), lambda pair: pair[1] - pair[0]):
+        members = [chr(code) for _, code in run]
+        yield f"{members[0]}-{members[-1]}"
 
 
 @functools.lru_cache(maxsize=2)  # one subject, one body: the rules after the first need not do it again
 def _mark(text: str) -> str:
-    return _words().sub(rf"{MARK}\g<0>{MARK}", text.replace(MARK, " "))
+    return MARK.join(_words().split(text.replace(MARK, " ")))  # the words, and what is between them, in turn
 
 
 def _unmark(text: str) -> str:
     return text.replace(MARK, "")
 
 
-def _compile(translated: str, source: str) -> re2._Regexp:
+def _compile(translated: str, source: str, *, capture: bool) -> re2._Regexp:
+    options = _options()
+    options.never_capture = not capture
     try:
-        return re2.compile(translated, _options())
+        return re2.compile(translated, options)
     except re2.error as error:
         raise ValueError(_reason(source, error)) from None
 

@@ -70,7 +70,7 @@ class Text(nested.Parsed, abc.ABC):
         if isinstance(value, Text):
             return value
         if isinstance(value, str):
-            return Regex(value) if _REGEX.fullmatch(value) else Contains(value)
+            return Regex(value, groups=False) if _REGEX.fullmatch(value) else Contains(value)
         if isinstance(value, list | tuple):
             return AnyOf(value)
         if isinstance(value, Mapping):
@@ -152,15 +152,15 @@ class Glob(Plain):
 
 
 class Regex(Text):
-    """``/re/flags``, or a bare regex under ``matches``."""
+    """``/re/flags``, or a bare regex under ``matches``. Without ``groups`` only those with a name find anything."""
 
-    def __init__(self, written: str) -> None:
+    def __init__(self, written: str, *, groups: bool = True) -> None:
         parts = _REGEX.fullmatch(written)
         source, flags = (parts[1], parts[2]) if parts else (written, "")
         if strange := set(flags) - set(_FLAGS):
             raise ValueError(f'a regex has no flag "{min(strange)}"; there are s, m and c')
         self.written = written
-        self.pattern = regex.Pattern(source, **{_FLAGS[flag]: True for flag in flags})
+        self.pattern = regex.Pattern(source, capture=groups, **{_FLAGS[flag]: True for flag in flags})
         self.names = self.pattern.names
         if odd := sorted(name for name in self.names if not (name.isascii() and name.isidentifier())):
             raise ValueError(f'"{odd[0]}" is no name for a value; use letters, digits and _')
@@ -247,6 +247,6 @@ _FORMS: dict[str, Callable[[str], Text]] = {
     "starts": Starts,
     "ends": Ends,
     "glob": Glob,
-    "matches": Regex,
+    "matches": functools.partial(Regex, groups=False),
 }
 NAMES = tuple(_FORMS)  # the keys of the map

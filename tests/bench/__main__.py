@@ -8,9 +8,17 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.bench import burst, bytes_read, idle, latency, payload
+from tests.bench import burst, bytes_read, hostile, idle, latency, payload, rules
 
-PARTS = {"latency": latency.run, "burst": burst.run, "bytes": bytes_read.run, "idle": idle.run, "payload": payload.run}
+PARTS = {
+    "latency": latency.run,
+    "burst": burst.run,
+    "bytes": bytes_read.run,
+    "idle": idle.run,
+    "payload": payload.run,
+    "rules": rules.run,
+    "hostile": hostile.run,
+}
 
 
 def main() -> None:

@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail
+from bridge.mail.header import Headers
 from bridge.rules import nested
 
 _REPORT = re.compile(r"multipart/report\b.*?;\s*report-type\s*=\s*\"?([\w-]+)", re.IGNORECASE | re.DOTALL)
@@ -23,7 +25,11 @@ _NULL_PATH = re.compile(r"<\s*>")
 
 def kind(mail: Mail) -> str:
     """What makes it automatic, for people; "" where nothing does."""
-    headers = mail.headers
+    return _kind(mail.headers)
+
+
+@functools.lru_cache(maxsize=2)  # one mail's, for all rules
+def _kind(headers: Headers) -> str:
     if (report := _REPORT.match(headers.first("Content-Type").strip())) and (found := _REPORTS.get(report[1].lower())):
         return found
     if _NULL_PATH.fullmatch(headers.first("Return-Path").strip()):

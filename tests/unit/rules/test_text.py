@@ -190,3 +190,12 @@ def test_the_program_for_any_text_is_compiled_when_a_text_asks_for_it() -> None:
 def test_a_regex_that_is_too_large_for_some_texts_is_refused_at_load(pattern: str) -> None:
     with pytest.raises(ValueError, match="pattern too large"):
         regex.Pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "capture", "first"), [("a(b)", True, "b"), ("a(b)", False, "ab"), ("(?P<x>a)(b)", False, "a")]
+)
+def test_groups_without_a_name_are_found_only_where_they_are_of_use(pattern: str, capture: bool, first: str) -> None:
+    found = regex.Pattern(pattern, capture=capture).search("xab")
+    assert found is not None
+    assert found.first == first

@@ -5,13 +5,13 @@ The figures are far above what people send and far below what hurts.
 
 HEADER_BYTES = 65_536  # the raw header that is downloaded and looked at
 TEXT_PREFIX_BYTES = 8_192  # of BODY[TEXT], in the first fetch
-TEXT_BYTES = 262_144  # of a text part as transferred, in the second
-HTML_CHARS = 262_144  # of HTML, before it becomes text
+TEXT_BYTES = 131_072  # of a text part as transferred, in the second
+HTML_CHARS = 131_072  # of HTML, before it becomes text
 HTML_TAGS = 4_000  # of HTML that becomes a tree, start and end tags alike: more than a long newsletter has
 HTML_DEPTH = 100  # of that tree
 ATTRIBUTES = 50  # of one tag
 ATTRIBUTES_CHARS = 8_192  # of one tag's attributes
-TEXT_CHARS = 262_144  # of readable text
+TEXT_CHARS = 131_072  # of readable text
 FIELDS = 1_000  # header fields
 FIELD_CHARS = 32_768  # of one field's value
 ENCODED_WORDS = 500  # in one field; the rest stays as it is written
@@ -20,7 +20,7 @@ PARTS = 500  # leaves of a structure
 DEPTH = 50  # of nested multiparts
 NAME_CHARS = 255  # of a file name
 LINES = 2_000  # of a text, in which a quoted mail has to begin
-FORWARDED_BYTES = 262_144  # of an attached mail as transferred
+FORWARDED_BYTES = 131_072  # of an attached mail as transferred
 FORWARDED_DEPTH = 3  # of a mail in a mail in a mail
 FILE_BYTES = 196_608  # of an attached file that is looked into (JSON, CSV, text, calendar), as transferred
 ATTACHMENT_BYTES = 12_582_912  # of an attached file that is taken as it is, as transferred

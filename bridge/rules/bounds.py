@@ -22,8 +22,10 @@ _FLOAT_CHARS = 330  # as the template engine writes one, which knows no exponent
 _INT_DIGITS = 300
 _EXACT_DIGITS = 15  # of a float that is written as it was read
 _CODE_CHARS = 16
+_URL_CHARS = 2_048
 _PLAIN = frozenset(("subject", "body", "from", "to", "cc", "reply_to", "header"))  # texts without control characters
 _VISIBLE = widths.EVERY & ~widths.mask_of("".join(map(chr, range(32)))) | widths.mask_of("\n\t")
+_EXPONENT = widths.mask_of("eE")
 _DIGITS = widths.mask_of("0123456789+-.eE")
 
 
@@ -77,16 +79,17 @@ TIMES = of_values(LAST.replace(microsecond=999_999, tzinfo=_OLD_ZONE), least=dat
 
 
 def _int(width: Width) -> Bound:
-    digits = max(1, min(width.chars, _INT_DIGITS))
+    """An exponent makes many digits of few characters."""
+    digits = _INT_DIGITS if width.mask & _EXPONENT else max(1, min(width.chars, _INT_DIGITS))
     return of_values(10**digits - 1, -(10 ** (digits - 1)) + 1 if digits > 1 else 0)
 
 
 def _float(width: Width) -> Bound:
     """Of a number without an exponent: about as long as it was read."""
-    if width.chars > _EXACT_DIGITS or width.mask & widths.mask_of("eE"):
+    if width.chars > _EXACT_DIGITS or width.mask & _EXPONENT:
         return FLOATS
     digits = "1" * max(1, width.chars)
-    return of_values(float(f"-{digits}"), float(f"0.{digits}"))
+    return of_values(float(digits), float(f"0.{digits}"))
 
 
 _TYPES: Mapping[str, Callable[[Width], Bound]] = {
@@ -97,6 +100,7 @@ _TYPES: Mapping[str, Callable[[Width], Bound]] = {
     "bool": lambda _: of_values(False, least=True),
     "datetime": lambda _: TIMES,
     "duration": lambda _: FLOATS,
+    "url": lambda _: of_text(Width(chars=_URL_CHARS, octets=_URL_CHARS, mask=widths.mask_of("x/"))),
     "code": lambda _: of_text(Width(chars=_CODE_CHARS, octets=_CODE_CHARS, mask=widths.mask_of("x0"))),
 }
 

@@ -118,12 +118,12 @@ def test_few_encodes_are_enough(count: int, limit: int) -> None:
 
 def test_names_and_units_of_senml_are_not_texts_that_can_be_cut() -> None:
     made = encoding("senml+json")
-    value = {"bn": "urn:dev:" + "a" * 30 + ":", "place": "x" * 50, "temp": {"v": 1, "u": "Cel"}}
-    found = fitting.truncated(value, lambda one: made.encode(one, {}), 120, made.is_text)
+    value = {"bn": "urn:dev:" + "a" * 60 + ":", "place": "x" * 50, "temp": {"v": 1, "u": "Cel"}}
+    found = fitting.truncated(value, lambda one: made.encode(one, {}), 150, made.is_text)
     assert found is not None
     records = made.decode(found)
     assert records[0]["bn"] == value["bn"]
-    assert (len(found), records[0]["vs"]) == (120, "x" * 21)
+    assert (len(found), records[0]["vs"]) == (150, "x" * 21)
     assert records[1] == {"n": "temp", "u": "Cel", "v": 1}
 
 

@@ -147,6 +147,25 @@ def test_a_warning_says_by_how_much_or_which_value_and_what_to_do(action: dict[s
     assert warning(action) == message
 
 
+@pytest.mark.parametrize(
+    ("regex", "kind", "most"),
+    [
+        ("[0-9]{1,3}", "int", 3),
+        ("[0-9e]{1,3}", "int", 300),  # 1e9
+        (r"[0-9.]{1,4}", "float", 6),
+        (r"[0-9.e]{1,4}", "float", 24),
+        (r"\w{1,4}", "bool", 5),
+        (r"\w{1,4}", "str", 18),
+    ],
+)
+def test_a_value_is_as_long_as_its_regex_and_its_type_let_it_be(regex: str, kind: str, most: int) -> None:
+    extract = {"x": {"body": f"/x=({regex})/", "type": kind}}
+    action = {"payload": "{{ x }}", "as": "json", "max_bytes": most}
+    assert warnings(action, extract=extract) == []
+    (found,) = warnings({**action, "max_bytes": most - 1}, extract=extract)
+    assert f"the payload can have {most} bytes, 1 more" in found[1]
+
+
 def test_a_warning_stands_at_max_bytes_or_at_the_reset_that_is_meant() -> None:
     fine = {"payload": "1", "max_bytes": 4}
     found = warnings(fine, {**fine, "reset": {"after": "1s", "payload": "{{ place }}"}}, {**fine, "payload": "12345"})

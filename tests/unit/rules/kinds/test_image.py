@@ -130,6 +130,11 @@ def test_a_picture_of_any_kind_looks_the_same(raw: bytes, bits: int) -> None:
     assert near(found.getpixel((26, 12)), WHITE)
 
 
+def test_sixteen_bits_of_grey_are_told_apart() -> None:
+    raw = drawing.octets(Image.new("I;16", (8, 8), 0x4000))
+    assert made(raw, width=8, height=8, bits=8) == b"\x40" * 64
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
 def test_what_is_transparent_becomes_white(kind: str) -> None:
     picture = Image.new("RGBA", (64, 48), (0, 0, 0, 0))

@@ -22,7 +22,7 @@ from bridge.config.faults import Problem
 from bridge.config.places import Places
 from bridge.config.settings import Settings
 from bridge.config.sources import Environment, File, Merged, Secrets, secret_folders
-from bridge.rules import verify, worst_case
+from bridge.rules import verify
 from bridge.rules.settings import Rule
 
 _NO_HOST = re.compile(r"[\s/@]|^(?:[^:\s]*|\[[^\]\s]*\]):(?P<port>\d+)?$")  # an IPv6 address has colons of its own
@@ -41,6 +41,8 @@ class Loaded:
 
     def warnings(self) -> list[errors.Fault]:
         """In file order: what is no fault, but most likely not what is meant."""
+        from bridge.rules import worst_case  # only `check` asks
+
         settings = self.settings
         known: dict[str, Any] = {
             "sinks": {name: sink.type for name, sink in settings.sinks.items()},

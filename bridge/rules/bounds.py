@@ -141,7 +141,13 @@ def _searched(source: sources.Source) -> Width | None:
     found = list(_inside(source.setting, Search))
     if source.kind not in _PLAIN or len(found) != 1:
         return None
-    return value(found[0].width)
+    return value(_width(found[0]))
+
+
+def _width(search: Search) -> Width:
+    """Of what it finds: its first group, else all of it."""
+    groups = widths.groups(search.pattern) if search.pattern is not None else {}
+    return groups.get(1, groups.get(0, widths.ANYTHING))
 
 
 def value(width: Width) -> Width:

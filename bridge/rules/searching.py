@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.rules import anchors, nested, widths
+from bridge.rules import anchors, nested
 from bridge.rules.text import Regex
 
 
@@ -27,10 +27,9 @@ class Search(nested.Parsed):
         return found.first if found else None
 
     @property
-    def width(self) -> widths.Width:
-        """How long what it finds can be."""
-        found = widths.groups(self._regex.pattern.source) if self._regex else {}
-        return found.get(1, found.get(0, widths.ANYTHING))
+    def pattern(self) -> str | None:
+        """The regex, without its slashes; None for all of it."""
+        return self._regex.pattern.source if self._regex else None
 
     def must_show(self, place: anchors.Texts) -> anchors.Needed:
         """What a text must show for it to be found."""

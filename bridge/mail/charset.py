@@ -66,7 +66,7 @@ def decode(raw: bytes, name: str = "") -> str:
     if raw.isascii() and b"\x1b" not in raw and not name:
         return raw.decode("ascii")
     codec = _CODECS.get(_PUNCTUATION.sub("_", name[:_NAME_CHARS].lower()).strip("_"), "")
-    if not codec:
+    if not codec or (codec == "utf_7" and not raw.isascii()):  # which has seven bits alone
         return guess(raw)
     try:
         text = codecs.getincrementaldecoder(codec)("replace").decode(raw, False)

@@ -167,9 +167,8 @@ class _Translation:
         r"""What stands for ``\w`` and the like inside ``[…]``."""
         self.classes += 1
         self._instructions += _INSTRUCTIONS[name.lower()]
-        if self.ascii_only:
-            return _ASCII_CLASSES[name]
-        return _CLASSES.get(name) or _outside(name)
+        any_text = _CLASSES.get(name) or _outside(name)  # made now, not when a mail waits for it
+        return _ASCII_CLASSES[name] if self.ascii_only else any_text
 
     @property
     def instructions(self) -> int:
@@ -254,6 +253,8 @@ class Pattern:
         self._boundary = walk.boundary
         self._unicode: re2._Regexp | None = None if walk.classes else self._ascii
         self._marked: re2._Regexp | None = None
+        if self._boundary:
+            _words()  # the same
         if walk.instructions > _SURELY_COMPILES:  # RE2 may refuse it: that is told now
             self._for_any_text(marked=False)
             if self._boundary:

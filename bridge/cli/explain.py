@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -55,7 +56,7 @@ def command(
         else:
             if uid > 1:
                 click.echo()
-            _print_tree(file.name, found)
+            _print_tree(file.name, found, settings.timezone)
 
 
 def _check_event(event: str) -> None:
@@ -74,7 +75,7 @@ def _read(file: IO[bytes], place: Place) -> Mail:
     return Mail.from_bytes(raw, place=place)
 
 
-def _print_tree(name: str, found: explanation.Explanation) -> None:
+def _print_tree(name: str, found: explanation.Explanation, zone: datetime.tzinfo) -> None:
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPED_COLUMNS)
@@ -84,7 +85,7 @@ def _print_tree(name: str, found: explanation.Explanation) -> None:
     )
     tree.add(Text(_about(mail), style="dim"))
     for verdict in found.verdicts:
-        _add_rule(tree, found.mail, verdict)
+        _add_rule(tree, found.mail, verdict, zone)
     console.print(tree)
 
 
@@ -94,7 +95,7 @@ def _about(mail: dict[str, Any]) -> str:
     return ", ".join([*map(_mails.line, parts), *([f"{count} attachment{'s' if count > 1 else ''}"] if count else [])])
 
 
-def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict) -> None:
+def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict, zone: datetime.tzinfo) -> None:
     mark = ("✓ ", "green") if verdict.matched else ("✗ ", "red")
     says = "matches" if verdict.matched else "does not match"
     title = Text.assemble(mark, (verdict.rule, "bold"), f" {says}", *([", and stops"] if verdict.stopped else []))
@@ -106,7 +107,10 @@ def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict) -> None:
     if verdict.values:
         branch.add(Text("values: " + ", ".join(f"{name} = {_value(value)}" for name, value in verdict.values.items())))
     for one, encoding in explanation.in_order(verdict):
-        branch.add(_delivery(mail, one, encoding))
+        branch.add(_delivery(mail, one, encoding, zone))
+    for name, changes in (("after", verdict.after), ("failed", verdict.failed)):
+        if told := ", ".join(f"{one.op} {one.argument}".strip() for one in changes):
+            branch.add(Text(f"{name}: {_mails.line(told)}", style="dim"))
 
 
 def _checked(line: rules.Checked) -> Text:
@@ -122,10 +126,10 @@ def _value(value: Any) -> str:
     return _mails.line(json.dumps(explanation.plain(value), ensure_ascii=False))
 
 
-def _delivery(mail: Mail, one: delivery.Delivery, encoding: str) -> Tree:
+def _delivery(mail: Mail, one: delivery.Delivery, encoding: str, zone: datetime.tzinfo) -> Tree:
     facts = explanation.facts(mail, one)
-    later = f", {facts['reset_after_s']} s after it was acknowledged" if "reset_after_s" in facts else ""
-    later = f", at {facts['reset_at']}" if "reset_at" in facts else later
+    later = f", {_span(facts['reset_after_s'])} after it was acknowledged" if "reset_after_s" in facts else ""
+    later = f", at {_clock(one.reset_at, zone)}" if one.reset_at is not None else later
     mark = ("↺ " if one.part == "reset" else "→ ", "green")
     expired = [(" expired", "red")] if "expired" in facts else []
     title = Text.assemble(mark, (one.sink, "bold"), f" {_mails.line(one.target)}", (later, "dim"), *expired)
@@ -136,15 +140,32 @@ def _delivery(mail: Mail, one: delivery.Delivery, encoding: str) -> Tree:
     octets = one.payload[:HEX_OCTETS].hex(" ") + (" …" if len(one.payload) > HEX_OCTETS else "")
     tree.add(Text(f"{encoding}, {len(one.payload)} B: {octets}", style="dim"))
     tree.add(Text(_mails.line(explanation.decoded(one, encoding)) or "(empty)"))
-    options = [f"{name}: {_value(value)}" for name, value in one.options.items()]
-    if told := ", ".join([*options, *_times(facts)]):
+    options = [f"{name}: {_value(value)}" for name, value in one.options.items() if value not in (one.target, {})]
+    if told := ", ".join([*options, *_times(facts, one, zone)]):
         tree.add(Text(told, style="dim"))
     return tree
 
 
-def _times(facts: Mapping[str, Any]) -> Iterator[str]:
+def _times(facts: Mapping[str, Any], one: delivery.Delivery, zone: datetime.tzinfo) -> Iterator[str]:
     if "delay_s" in facts:
-        yield f"{facts['delay_s']} s after the match"
+        yield f"sent {_span(facts['delay_s'])} after the match, at {_clock(one.not_before, zone)}"
     if "expires_s" in facts:
         beside = " and the delay" if "delay_s" in facts else ""
-        yield f"expires {facts['expires_s']} s after the mail's arrival{beside}"
+        yield f"expires {_span(facts['expires_s'])} after the mail's arrival{beside}, at {_clock(one.expires, zone)}"
+
+
+def _span(seconds: float) -> str:
+    """``1d 2h 30m``; a time from a template can lie anywhere, even before."""
+    sign, left = ("-", -seconds) if seconds < 0 else ("", seconds)
+    parts = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        count, left = divmod(left, length)
+        parts += [f"{count:.0f}{unit}"] if count else []
+    return sign + " ".join([*parts, *([f"{left:g}s"] if left or not parts else [])])
+
+
+def _clock(moment: float | None, zone: datetime.tzinfo) -> str:
+    try:
+        return datetime.datetime.fromtimestamp(moment or 0.0, zone).isoformat(" ", "seconds")
+    except (ValueError, OverflowError, OSError):
+        return "a time that no calendar has"

@@ -227,6 +227,7 @@ class Finder(abc.ABC):
     need: Need = Need.HEAD
     wanted: str = ""  # what it looks for, for people
     octets: bool = False  # the value's type takes a file as it is, not as its text (``KindPlugin.octets``)
+    links: bool = False  # the value's type asks for an address, not for the text of a link (``KindPlugin.links``)
 
     @abc.abstractmethod
     def find(self, mail: Mail, moment: Moment) -> Any:
@@ -263,3 +264,4 @@ class KindPlugin:
     options: type[schema.Model] = NoOptions
     source: tuple[str, Any] | None = None
     octets: bool = False  # made from octets: a file is handed over as it is, not as its text
+    links: bool = False  # an address: of a link it is where that leads to

@@ -1,7 +1,7 @@
 """What ``from``, ``to``, ``cc`` and ``reply_to`` ask for.
 
 *@cameras.example     a glob over the whole address, ignoring case; so is camera1*
-cameras.example       without an @ and a wildcard: every address in exactly that domain
+cameras.example       without a wildcard and a name before the @: every address in exactly that domain
 {name: text}          the display name
 [a, b]                any of these
 """
@@ -9,6 +9,7 @@ cameras.example       without an @ and a wildcard: every address in exactly that
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from bridge.rules import anchors, literals, nested, regex
 from bridge.rules.text import NOTHING, Text, clip
 
 _KEYS = ("name",)
+_WRITE = 'write an address, a domain, a glob like "*@cameras.example", or {name: …}'
+_NO_ADDRESS = re.compile(r'^[^"]*[<>,;\s]')  # `a, b` or `Name <a>`: never held by one address
 SHOWN = 20  # addresses; the rest is counted by nobody
 
 
@@ -164,10 +167,12 @@ def _matcher(value: Any) -> _Matcher:
     if isinstance(value, Mapping):
         return _named(value)
     if not isinstance(value, str) or not value.strip() or value.strip().startswith("/"):
-        raise ValueError('write an address, a domain, a glob like "*@cameras.example", or {name: …}')
+        raise ValueError(_WRITE)
     if any(char in value for char in "*?["):
         return _Glob(value.strip())
-    return _Exact(value) if "@" in value else _Domain(value)
+    if _NO_ADDRESS.search(value.strip()):
+        raise ValueError(f"{_WRITE}; several are a list")
+    return _Exact(value) if "@" in value.strip()[1:] else _Domain(value.strip().removeprefix("@"))
 
 
 def _named(value: Mapping[str, Any]) -> _Matcher:

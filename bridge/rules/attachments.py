@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from bridge.rules.text import clip, fold
 
 SHOWN = 20  # attachments; the rest is counted
 _SAW_CHARS = 200
+_REGEX = re.compile(r"/.*/[a-z]{0,3}", re.DOTALL)  # no file name has a slash in it
 _SIZE = pydantic.TypeAdapter(schema.Size)
 _Test = Callable[[Part], bool]
 
@@ -89,7 +91,10 @@ def _globs(written: Any) -> list[str]:
 
 
 def _name(written: Any) -> _Test:
-    patterns = [regex.glob(fold(glob)) for glob in _globs(written)]
+    globs = _globs(written)
+    if any(map(_REGEX.fullmatch, globs)):
+        raise ValueError('a file name is a glob like "*.jpg" or a list of them, no regex')
+    patterns = [regex.glob(fold(glob)) for glob in globs]
 
     def test(part: Part) -> bool:
         name = fold(part.name)
@@ -99,7 +104,10 @@ def _name(written: Any) -> _Test:
 
 
 def _type(written: Any) -> _Test:
-    patterns = [regex.glob(glob) for glob in _globs(written)]
+    globs = _globs(written)
+    if odd := [glob for glob in globs if "/" not in glob and "*" not in glob]:
+        raise ValueError(f'"{clip(odd[0])}" is no media type; write it like image/jpeg or image/*')
+    patterns = [regex.glob(glob.lower()) for glob in globs]
     return lambda part: any(pattern.fullmatch(part.type) for pattern in patterns)
 
 

@@ -33,7 +33,7 @@ class _Source:
 
     def __init__(self, source: sources.Source) -> None:
         self.finder: rules.Finder = plugins.find("extract", source.kind).make(source.setting)
-        self.finder.octets = source.octets
+        self.finder.octets, self.finder.links = source.octets, source.links
         self._convert = source.convert
         self.wanted = (self.finder.wanted or source.kind) + (f" ({source.type})" if source.type else "")
 
@@ -215,7 +215,9 @@ class CompiledRule:
         missing = [(part.path, part.reason) for part in made if isinstance(part, action.Missing)]
         missing += [*unmade, *unmade_too]
         for path, reason in missing:
-            look.note(path, "is sent" if path.startswith("then") else "is done", held=False, saw=clip(reason, 200))
+            look.note(
+                path, "to be sent" if path.startswith("then") else "to be done", held=False, saw=clip(reason, 200)
+            )
         return rules.Verdict(
             rule=self.name,
             matched=True,

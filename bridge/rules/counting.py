@@ -21,6 +21,7 @@ def _parses(per: str) -> str:
 
 
 Per = Annotated[str, pydantic.Field(min_length=1), pydantic.AfterValidator(_parses)]
+_WRITE = "write it like 5/1m, or { max: 5, within: 1m, per: … }"
 _SHORT = re.compile(r"\s*(\d{1,9})\s*/\s*(\S.*)")
 
 
@@ -39,10 +40,12 @@ class Throttle(schema.Model):
 
 
 def _from_short(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError(_WRITE)  # noqa: TRY004 — pydantic wants ValueError
     if not isinstance(value, str):
         return value
     if not (match := _SHORT.fullmatch(value)):
-        raise ValueError("write it like 5/1m, or { max: 5, within: 1m, per: … }")
+        raise ValueError(_WRITE)
     try:
         return Throttle(max=int(match[1]), within=match[2].strip())
     except pydantic.ValidationError as error:  # its keys are not in the file

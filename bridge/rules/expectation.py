@@ -65,7 +65,7 @@ def _wrong(wanted: Mapping[Any, Any]) -> Iterator[tuple[Place, str]]:
         yield (), "an empty map expects nothing; there are " + ", ".join(_KEYS)
     for key, value in wanted.items():
         if key not in _KEYS:
-            yield (key,), nested.unknown(key, _KEYS)
+            yield (key,), _unknown(key, _KEYS)
         elif key in ("matched", "stopped") and not isinstance(value, bool):
             yield (key,), "expected true or false"
         elif key == "because" and not isinstance(value, str):
@@ -74,6 +74,11 @@ def _wrong(wanted: Mapping[Any, Any]) -> Iterator[tuple[Place, str]]:
             yield (key,), "expected a map of values"
         elif key == "deliveries":
             yield from _wrong_deliveries(value)
+
+
+def _unknown(key: Any, known: tuple[str, ...]) -> str:
+    message = nested.unknown(key, known)
+    return message if message.endswith("?") else f"{message}; there are {', '.join(known)}"
 
 
 def _wrong_deliveries(wanted: Any) -> Iterator[tuple[Place, str]]:
@@ -86,7 +91,7 @@ def _wrong_deliveries(wanted: Any) -> Iterator[tuple[Place, str]]:
             continue
         for key in one:
             if key not in _DELIVERY:
-                yield ("deliveries", n, key), nested.unknown(key, _DELIVERY)
+                yield ("deliveries", n, key), _unknown(key, _DELIVERY)
 
 
 def _beside_the_configuration(paths: tuple[Path, ...]) -> tuple[Path, ...]:

@@ -11,6 +11,7 @@ In a text its value is, the first that there is:
     Temperature    21.5         a tab, a bar or two blanks between; and in the same way below a heading
     Temperature:                alone in its line: the line below
     Temperature                 the same without a colon, where nothing else is found
+    Temperature 21.5            and so is this, if what follows begins like a number
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _ONLY_BETWEEN = re.compile(r"[:：=.…→_>\s-]*(?:[:：=…→]|\.{2,}|->|_{3,
 _ANCHOR = re.compile(r"(?<![\[\\])[\^$]|\\[Az]")
 _TRIES = 4  # signs in one cell that may be what ends the label
 _LABEL_CHARS = 200
+_LABEL_WORDS = 8  # of one with only a blank behind it
 
 
 class Label:
@@ -97,7 +99,7 @@ class Labels:
         return next(self._strong(self._lines(text)), None)
 
     def below_in_text(self, text: str) -> str | None:
-        """The line below the first label that stands alone, without a colon."""
+        """What follows the first label that has no sign or gap behind it: a number, or the line below."""
         return next(self._weak(self._lines(text)), None)
 
     def in_tables(self, page: Page) -> str | None:
@@ -143,8 +145,15 @@ class Labels:
 
     def _weak(self, lines: Sequence[str]) -> Iterator[str]:
         for n in self._hits(lines):
+            yield from self._before_number(lines[n][: limits.CELL_CHARS])
             if self._are(lines[n]) and len(rows.row(lines[n]).cells) == 1:
                 yield from _next_line(lines, n)
+
+    def _before_number(self, line: str) -> Iterator[str]:
+        words = line.split()
+        for at in range(1, min(len(words), _LABEL_WORDS + 1)):
+            if rows.is_value(words[at]) and self._are(" ".join(words[:at])):
+                yield _value(" ".join(words[at:]))
 
 
 _composed = functools.lru_cache(maxsize=2)(regex.composed)  # one mail's text, for all labels

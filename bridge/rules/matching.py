@@ -319,12 +319,16 @@ def compile_when(when: Any, path: str = "when") -> Group:
 
 def _node(path: str, key: str, setting: Any) -> Node:
     if key == "not":
-        return Named(path, "not this", Not(compile_when(setting, path)))
+        return Named(path, "not what follows", Not(compile_when(setting, path)))
     if key == "forwarded":
         return Carried(path, compile_when(setting, path))
     if key in ("any", "all"):
         members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
-        return Named(path, "one of these", Any_(members)) if key == "any" else Named(path, "all of these", All(members))
+        return (
+            Named(path, "one of what follows", Any_(members))
+            if key == "any"
+            else Named(path, "all of what follows", All(members))
+        )
     plugin: rules.ConditionPlugin = plugins.find("conditions", key)
     return Leaf(path, plugin.make(setting))
 

@@ -63,6 +63,13 @@ def _members(key: str, setting: Any) -> tuple[Conditions, ...]:
     return tuple(setting) if key in ("any", "all") else ()
 
 
+def _carried(value: Any) -> Any:
+    """``true``: any mail that it carries."""
+    if value is False:
+        raise ValueError("write not: { forwarded: true }")
+    return {} if value is True else value
+
+
 def _when() -> type[Conditions]:
     """``When`` with a key for every condition that there is. A key that is left out is None; written, it cannot be."""
     fields: dict[str, Any] = {}
@@ -73,10 +80,13 @@ def _when() -> type[Conditions]:
         fields[name] = ("Annotated[tuple[When, ...], NOT_EMPTY]", pydantic.Field(None))
     fields["not"] = ("When", pydantic.Field(None))
     fields["forwarded"] = (
-        "Annotated[When, NOT_DEEPER]",
-        pydantic.Field(None, description="The same keys, for the mail that this one carries, attached or quoted."),
+        "Annotated[When, NOT_DEEPER, CARRIED]",
+        pydantic.Field(
+            None, description="The same keys, for the mail that this one carries, attached or quoted; true for any."
+        ),
     )
     names = {"Annotated": Annotated, "NOT_EMPTY": nested.NOT_EMPTY, "NOT_DEEPER": pydantic.AfterValidator(_not_deeper)}
+    names["CARRIED"] = pydantic.BeforeValidator(_carried, json_schema_input_type="When | Literal[True]")
     made = pydantic.create_model("When", __base__=Conditions, __doc__=Conditions.__doc__, **fields)
     made.model_rebuild(_types_namespace={**names, "When": made})
     return made

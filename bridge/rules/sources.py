@@ -64,7 +64,7 @@ class Source:
         if wrong or fault:
             raise nested.error([*wrong, *([(("type",), fault)] if fault else [])])
         self.kind, self.setting = _place([key for key in written if key not in {*_OPTIONS, *own}], written, kind)
-        self.octets = kind.octets
+        self.octets, self.links = kind.octets, kind.links
         self.options = _options(kind, {key: written[key] for key in written if key in own})
         self.convert = kind.make(self.options)
         self.default = written.get("default")

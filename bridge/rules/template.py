@@ -20,9 +20,14 @@ from typing import Any, Literal
 
 import minijinja
 
-from bridge import errors
+from bridge import errors, spelling
 from bridge.rules import filters
 
+_BUILT_IN = (  # the engine's own filters that rules have a use for; it does not list them
+    *("abs", "bool", "capitalize", "default", "first", "float", "int", "items", "join", "last", "length", "lower"),
+    *("max", "min", "replace", "reverse", "round", "sort", "split", "string", "sum", "title", "trim", "unique"),
+    *("upper", "urlencode"),
+)
 FUEL = 1_000_000  # instructions a render; a template with a loop over a mail's attachments needs some hundred
 _OPENING = re.compile(r"\{[{%#]")
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
@@ -126,7 +131,9 @@ def unknown_uses(source: str) -> Iterator[str]:
     for piece in pieces(source):
         for use in _USES.finditer(piece.inner) if piece.kind in ("{{", "{%") else ():
             if use[2] and not _has(use[1] == "|", use[2]):
-                yield f'unknown {"filter" if use[1] == "|" else "test"} "{use[2]}"'
+                is_filter = use[1] == "|"
+                hint = spelling.did_you_mean(use[2], (*filters.FILTERS, *_BUILT_IN)) if is_filter else ""
+                yield f'unknown {"filter" if is_filter else "test"} "{use[2]}"{hint}'
 
 
 def _has(is_filter: bool, name: str) -> bool:

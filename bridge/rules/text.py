@@ -94,11 +94,12 @@ class Plain(Text):
     """A comparison with one string, both folded."""
 
     verb: ClassVar[str]
+    takes_empty: ClassVar[bool] = False
 
     def __init__(self, word: str) -> None:
         self.word = word
         self.folded = fold(word)
-        if not self.folded:
+        if not self.folded and not self.takes_empty:
             raise ValueError("an empty text holds for everything; leave the key out")
 
     @property
@@ -118,6 +119,7 @@ class Contains(Plain):
 
 class Is(Plain):
     verb = "is"
+    takes_empty = True  # a mail without a subject
 
     def find(self, text: str) -> Mapping[str, Any] | None:
         return NOTHING if self.folded == fold(text) else None
@@ -158,7 +160,8 @@ class Regex(Text):
         parts = _REGEX.fullmatch(written)
         source, flags = (parts[1], parts[2]) if parts else (written, "")
         if strange := set(flags) - set(_FLAGS):
-            raise ValueError(f'a regex has no flag "{min(strange)}"; there are s, m and c')
+            hint = " (case is ignored without it)" if "i" in strange else ""
+            raise ValueError(f'a regex has no flag "{min(strange)}"; there are s, m and c{hint}')
         self.written = written
         self.pattern = regex.Pattern(source, capture=groups, **{_FLAGS[flag]: True for flag in flags})
         self.names = self.pattern.names

@@ -137,6 +137,8 @@ def _segments(name: str, written: str, known: Known) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
         return
+    if name == action.PATH and any(one.kind == "text" and "?" in one.text for one in template.pieces(written)):
+        yield 'a path has no query: this "?" would be sent as a letter of the path'
     yield from known.unknown(made.names)
     yield from template.unknown_uses(written)
 

@@ -26,8 +26,8 @@ def _attachments(mail: Mail) -> list[dict[str, Any]]:
 
 
 def attachment(part: Any) -> dict[str, Any]:
-    """A part's name, media type and size in octets."""
-    return {"name": part.name, "type": part.type, "size": part.size}
+    """A part's name, media type and the octets of the file itself."""
+    return {"name": part.name, "type": part.type, "size": part.decoded_size}
 
 
 _FIELDS: Mapping[str, Callable[[Mail], Any]] = {

@@ -12,7 +12,10 @@ from bridge.rules import anchors, flags, nested
 
 
 def _sound(value: str) -> str:
-    flags.wire(value.removeprefix("!"))
+    name = value.removeprefix("!")
+    flags.wire(name)
+    if (system := name.lower().removeprefix("un")) != name.lower() and system in flags.SYSTEM:
+        raise ValueError(f'no mail has the flag "{name}"; write "{"" if value.startswith("!") else "!"}{system}"')
     return value
 
 

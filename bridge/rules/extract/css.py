@@ -3,6 +3,7 @@ is what people read.
 
 price: { css: "td.price" }                                 # its text, as the readable text has it
 link: { css: { select: "a.track", attribute: href } }      # one of its attributes
+link: { css: a.track, type: url }                          # where a link leads to
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bridge.mail.css import Selector
 
 _KEYS = ("select", "attribute")
+_LINKS = ("href", "src")
 
 
 class Setting(nested.Parsed):
@@ -90,7 +92,8 @@ class Css(rules.Finder):
         if self._attribute:
             value = element.attributes.get(self._attribute)
             return None if value is None else value.strip()
-        return page.text(element) or None
+        link = next((found for name in _LINKS if (found := element.attributes.get(name))), None) if self.links else None
+        return link.strip() if link else page.text(element) or None
 
 
 PLUGIN = rules.ExtractPlugin(setting=Setting, make=Css, summary="An element of the HTML, by a CSS selector.")

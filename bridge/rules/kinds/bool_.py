@@ -8,8 +8,8 @@ from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import kinds
 
-_TRUE = frozenset(("true", "yes", "on", "1"))
-_FALSE = frozenset(("false", "no", "off", "0"))
+_TRUE = frozenset(("true", "yes", "on", "1", "ja", "oui"))
+_FALSE = frozenset(("false", "no", "off", "0", "nein", "non"))
 
 
 def convert(raw: Any, mail: Mail, moment: rules.Moment) -> bool:
@@ -19,4 +19,4 @@ def convert(raw: Any, mail: Mail, moment: rules.Moment) -> bool:
     return word in _TRUE
 
 
-PLUGIN = rules.KindPlugin(make=lambda _: convert, summary="true, yes, on, 1; false, no, off, 0.")
+PLUGIN = rules.KindPlugin(make=lambda _: convert, summary="true, yes, on, 1, ja, oui; false, no, off, 0, nein, non.")

@@ -82,8 +82,11 @@ def test_the_times_of_a_delivery_are_told_and_whether_it_is_expired(folder: Path
     (folder / "mailwire.yaml").write_text(CONFIG.replace("payload: x", timed))
     (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))
     early, late = run("--event", "new", "door.eml").output, run("--at", "2026-11-01T12:00", "door.eml").output
-    assert "2 s after the match, expires 300 s after the mail's arrival and the delay\n" in early
-    assert ", 30 s after it was acknowledged" in early
+    assert (
+        "sent 2s after the match, at 2026-11-01 11:00:02+01:00, expires 5m after the mail's arrival and the delay"
+        in early
+    )
+    assert ", 30s after it was acknowledged" in early
     assert "✓ door matches" in late
     assert (late.count(" expired"), early.count(" expired")) == (1, 0)
 

@@ -263,6 +263,9 @@ def test_a_file_of_which_only_the_beginning_came_is_none() -> None:
         ({"larger": "big"}, ("larger",), "'big' is no size; write it like 512B, 8kB or 1MB"),
         ({"type": []}, ("type",), "write a glob, or a list of globs"),
         ({"name": ["a", 3]}, ("name",), "write a glob, or a list of globs"),
+        ("/jpe?g/", (), 'a file name is a glob like "*.jpg" or a list of them, no regex'),
+        ({"name": ["a", "/a/c"]}, ("name",), 'a file name is a glob like "*.jpg" or a list of them, no regex'),
+        ({"type": "jpg"}, ("type",), '"jpg" is no media type; write it like image/jpeg or image/*'),
         (["*.jpg", {"smaler": 1}], (1, "smaler"), 'unknown key; did you mean "smaller"?'),
     ],
 )

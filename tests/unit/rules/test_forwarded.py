@@ -61,6 +61,7 @@ MESSAGE = (b"MESSAGE", b"RFC822", None, None, None, b"7BIT", 90_000, None, None,
         ({"all": [{"subject": "wartung"}, {"body": "x"}]}, False),
         ({"not": {"subject": "motion"}}, True),
         ({"forwarded": {}}, False),
+        ({"forwarded": True}, False),
         ({"folder": "INBOX", "size": "<1kB"}, True),
     ],
 )
@@ -186,7 +187,6 @@ def test_a_mail_without_any_text_carries_none() -> None:
     [
         ({"when": {"forwarded": {"subjct": "a"}}}, ("when", "forwarded", "subjct"), None),
         ({"when": {"forwarded": {"subject": "/(/"}}}, ("when", "forwarded", "subject"), None),
-        ({"when": {"forwarded": True}}, ("when", "forwarded"), None),
         (
             {"when": {"forwarded": {"any": [{"forwarded": {"not": {"forwarded": {"forwarded": {}}}}}]}}},
             ("when", "forwarded"),
@@ -217,6 +217,7 @@ def test_a_mail_without_any_text_carries_none() -> None:
             ("extract", "x", "forwarded", "type"),
             "stands beside the source, not in it",
         ),
+        ({"when": {"forwarded": False}}, ("when", "forwarded"), "write not: { forwarded: true }"),
         ({"extract": {"x": {"forwarded": {}}}}, ("extract", "x", "forwarded"), None),
         ({"extract": {"x": {"forwarded": {"body": "/a/", "subject": "/a/"}}}}, ("extract", "x", "forwarded"), None),
         (

@@ -106,6 +106,8 @@ def test_why_a_rule_does_not_match_is_told_and_can_be_expected() -> None:
         ({"values": []}, ("values",), "expected a map of values"),
         ({"deliveries": {}}, ("deliveries",), "expected a list"),
         ({"deliveries": ["x"]}, ("deliveries", 0), "expected a map of sink, target, as, bytes"),
+        ({"topic": "a/b"}, ("topic",), "unknown key; there are matched, stopped, because"),
+        ([{"topic": "a/b"}], (0, "topic"), "unknown key; there are sink, target, as, bytes"),
         ([{"snk": 1}], (0, "snk"), 'unknown key; did you mean "sink"?'),
     ],
 )  # fmt: skip

@@ -32,6 +32,7 @@ def explained(mail: Mail, **written: Any) -> rules.Verdict:
         ("parcel-json-ld", {"css": "a.track"}, "Sendung verfolgen"),
         ("parcel-json-ld", {"css": {"select": "a.track", "attribute": "href"}}, TRACK),
         ("parcel-json-ld", {"css": {"select": "a.track", "attribute": "HREF"}}, TRACK),
+        ("parcel-json-ld", {"css": "a.track", "type": "url"}, TRACK),
         ("parcel-json-ld", {"css": {"select": "a.track", "attribute": "title"}}, None),
         ("parcel-json-ld", {"css": "td.price"}, None),
         ("parcel-json-ld", {"css": "script"}, None),

@@ -161,7 +161,7 @@ def test_a_value_in_json_that_is_not_put_there_by_tojson_is_seen(source: str, ba
 
 def test_unknown_filters_and_tests_are_seen() -> None:
     found = list(template.unknown_uses("{{ x | uper | lower is evn }} {{ y is not defined }} {{ '| nope' }} | nope"))
-    assert found == ['unknown filter "uper"', 'unknown test "evn"']
+    assert found == ['unknown filter "uper"; did you mean "upper"?', 'unknown test "evn"']
 
 
 def test_what_a_filter_says_of_its_value_is_not_told() -> None:

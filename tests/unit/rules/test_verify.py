@@ -84,7 +84,16 @@ def test_a_good_rule_has_no_faults() -> None:
             ("then", 0, "method"),
             'expected GET, POST, PUT, PATCH or DELETE, got the text "put"; did you mean "PUT"?',
         ),
-        ({"then": [{**GOOD, "payload": "{{ place | upr }}"}]}, ("then", 0, "payload"), 'unknown filter "upr"'),
+        (
+            {"then": [{**GOOD, "payload": "{{ place | upr }}"}]},
+            ("then", 0, "payload"),
+            'unknown filter "upr"; did you mean "upper"?',
+        ),
+        (
+            {"then": [{"sink": "http", "path": "/hook?a={{ place }}"}]},
+            ("then", 0, "path"),
+            'a path has no query: this "?" would be sent as a letter of the path',
+        ),
         ({"then": [{**GOOD, "payload": "{{ place"}]}, ("then", 0, "payload"), None),
         ({"then": [{**GOOD, "topic": "{% if place %}a/b{% endif %}"}]}, ("then", 0, "topic"), None),
         (
@@ -112,7 +121,11 @@ def test_a_good_rule_has_no_faults() -> None:
             ("then", 0, "delay"),
             'unknown value "plce"; did you mean "place"?',
         ),
-        ({"then": [{**GOOD, "expires": "{{ place | upr }}"}]}, ("then", 0, "expires"), 'unknown filter "upr"'),
+        (
+            {"then": [{**GOOD, "expires": "{{ place | upr }}"}]},
+            ("then", 0, "expires"),
+            'unknown filter "upr"; did you mean "upper"?',
+        ),
         ({"then": [{**GOOD, "expires": "{{ place"}]}, ("then", 0, "expires"), None),
         (
             {"then": [{**GOOD, "reset": {"after": "{{ plce }}", "payload": 1}}]},
@@ -129,10 +142,14 @@ def test_a_good_rule_has_no_faults() -> None:
         (
             {"when": {**WHEN, "repeated": {"min": 2, "within": "1m", "per": "{{ place | upr }}"}}},
             ("when", "repeated", "per"),
-            'unknown filter "upr"',
+            'unknown filter "upr"; did you mean "upper"?',
         ),
         ({"when": {**WHEN, "if": "{{ tmp > 3 }}"}}, ("when", "if"), 'unknown value "tmp"; did you mean "temp"?'),
-        ({"when": {**WHEN, "not": {"if": "{{ temp | flat }}"}}}, ("when", "not", "if"), 'unknown filter "flat"'),
+        (
+            {"when": {**WHEN, "not": {"if": "{{ temp | flat }}"}}},
+            ("when", "not", "if"),
+            'unknown filter "flat"; did you mean "float"?',
+        ),
         ({"when": {**WHEN, "body": "/(?P<mail>x)/"}}, ("when", "body"), 'a named group: "mail" is reserved'),
         ({"when": {**WHEN, "any": [{"from": {"name": "/(?P<rule>x)/"}}]}}, ("when", "any", 0, "from"), None),
     ],
@@ -199,7 +216,10 @@ BROKEN_TEMPLATE = "the template does not parse: unexpected end of input, expecte
         ({"extract": {"t": {"bdy": "x"}}, "then": [{"sink": "broker", "topic": "{{ t }}"}]}, []),
         (
             {"when": {"subjct": "x", "body": "/(?P<mail>x)/", "if": "{{ x | flat }}"}},
-            [(("when", "body"), 'a named group: "mail" is reserved'), (("when", "if"), 'unknown filter "flat"')],
+            [
+                (("when", "body"), 'a named group: "mail" is reserved'),
+                (("when", "if"), 'unknown filter "flat"; did you mean "float"?'),
+            ],
         ),
     ],
 )

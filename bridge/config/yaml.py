@@ -32,6 +32,7 @@ _INT = re.compile(r"[-+]?[0-9]{1,300}")
 _RADIX = re.compile(r"0o([0-7]{1,300})|0x([0-9a-fA-F]{1,300})")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _MAY_BE_MORE = frozenset("+-.0123456789~nNtTfF")  # the first characters of everything that is no text
+_TEMPLATE = 'a template goes in quotes: "{{ … }}"'
 _TAG = "tag:yaml.org,2002:"
 
 Path = tuple[str | int, ...]
@@ -217,7 +218,9 @@ class _Composer:
         node, place = self._node(event, depth + 1), self._place(event)
         if isinstance(node.plain, str):
             return dataclasses.replace(node, line=place.line, column=place.column)
-        self._note(place, "a key is a text, not a list or map")
+        braces = isinstance(event, yaml.MappingStartEvent) and event.flow_style
+        hint = f"; {_TEMPLATE}" if braces else ""  # {{ place }} is a map whose key is a map
+        self._note(place, f"a key is a text, not a list or map{hint}")
         return dataclasses.replace(place, plain=BROKEN)
 
     def _merged(self, value: Node) -> list[Node]:
@@ -298,6 +301,8 @@ def _plainly(error: yaml.MarkedYAMLError, lines: list[str], line: int, column: i
         return f"a value cannot begin with {here}; put it in quotes"
     if "scanning an a" in (error.context or ""):  # an alias or an anchor, or what was not meant as one
         return "what begins with * or & refers to an anchor; put a text in quotes"
+    if here == "{" and "{{" in found[max(0, column - 2) : column + 1]:
+        return _TEMPLATE
     return error.problem or error.context or "cannot be read"
 
 

@@ -109,6 +109,8 @@ def test_merge_keys_give_way_to_what_is_written_and_to_earlier_sources() -> None
         ("a: !!int b\n", "a.yaml:1:4: a: this is no !!int"),
         ("a: !foo {b: c}\n", "a.yaml:1:4: a: !foo cannot stand before a list or map"),
         ("? [a]\n: b\n", "a.yaml:1:3: a key is a text, not a list or map"),
+        ("{t: {{ a }}}", 'a.yaml:1:6: t: a key is a text, not a list or map; a template goes in quotes: "{{ … }}"'),
+        ("t: {{ a }}", 'a.yaml:1:5: t: a key is a text, not a list or map; a template goes in quotes: "{{ … }}"'),
         ("a: {<<: 5}\n", "a.yaml:1:9: a.<<: << takes a map, or a list of maps"),
         ("a: 1\n---\nb: 1\n", "a.yaml:2:1: a second document begins here; a file is one"),
     ],
@@ -183,6 +185,7 @@ def test_json_means_the_same_as_yaml(value: Any) -> None:
             "from: *@cameras.example\n",
             "f:1:8: no valid YAML: what begins with * or & refers to an anchor; put a text in quotes",
         ),
+        ("{topic: home/{{ place }}}", 'f:1:14: no valid YAML: a template goes in quotes: "{{ … }}"'),
     ],
 )
 def test_the_slips_that_are_made_most_are_told_in_plain_words(text: str, fault: str) -> None:

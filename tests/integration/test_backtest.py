@@ -19,7 +19,7 @@ MAILS = 30
 
 @pytest.fixture(scope="module")
 def dovecot() -> Iterator[Dovecot]:
-    """A folder in which every third mail is about motion, and one has 200 kB of text."""
+    """A folder in which every third mail is about motion, and one has 100 kB of text."""
     with Dovecot() as server:
         server.fill("ada", MAILS, mail=_mail)
         yield server
@@ -28,7 +28,7 @@ def dovecot() -> Iterator[Dovecot]:
 def _mail(number: int) -> str:
     subject = f"Motion at place{number}" if number % 3 == 0 else f"Newsletter {number}"
     text = "x" * 70 + "\r\n"
-    body = text * 3_000 + "the end: 42\r\n" if number == 7 else f"temp={number}.5\r\n"
+    body = text * 1_500 + "the end: 42\r\n" if number == 7 else f"temp={number}.5\r\n"
     return f"From: cam@cameras.example\r\nSubject: {subject}\r\nMessage-ID: <{number}@x>\r\n\r\n{body}"
 
 

@@ -37,6 +37,12 @@ SENDS = "then: { sink: broker, topic: t, payload: x }"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+@pytest.fixture(autouse=True)
+def _logs_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command runs in this process: how it logs must not become how all other tests log."""
+    monkeypatch.setattr("bridge.cli._logs.configure", lambda *_, **__: None)
+
+
 class Done:
     """What a command has printed, and how it ended."""
 

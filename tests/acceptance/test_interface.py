@@ -37,12 +37,6 @@ SENDS = "then: { sink: broker, topic: t, payload: x }"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-@pytest.fixture(autouse=True)
-def _logs_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command runs in this process: how it logs must not become how all other tests log."""
-    monkeypatch.setattr("bridge.cli._logs.configure", lambda *_, **__: None)
-
-
 class Done:
     """What a command has printed, and how it ended."""
 
@@ -769,3 +763,9 @@ def test_the_rules_tests(mailwire: Mailwire, expect: str, path: str | None) -> N
 
     assert done.code == (0 if path is None else 1)
     assert done.err == "" if path is None else f": rules.0.tests.0.{path}: expected " in done.err
+
+
+@pytest.fixture(autouse=True)
+def _logs_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command runs in this process: how it logs must not become how all other tests log."""
+    monkeypatch.setattr("bridge.cli._logs.configure", lambda *_, **__: None)

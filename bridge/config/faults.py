@@ -79,7 +79,7 @@ def _read(detail: Any, data: Any) -> _Error:
             data = data[step]
         elif step == "[key]":
             key = True
-        elif kind == "missing" and n == len(steps):
+        elif n == len(steps) and "missing" in (kind, detail["msg"]):
             path.append(step)
         else:
             choices.append((tuple(path), str(step)))

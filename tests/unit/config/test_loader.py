@@ -173,6 +173,10 @@ def test_the_fault_of_the_interface(folder: Path) -> None:
         ("rules: [x]", "1:9: rules.0: expected a map, got a text"),
         ("rules: [{when: {}}]", "1:9: rules.0.name: missing"),
         ("rules: [{name: a, after: {copy_: [b]}}]", '1:27: rules.0.after.copy_: unknown key; did you mean "copy"?'),
+        (
+            "rules: [{name: a, stop: true, when: {repeated: {min: 3}}}]",
+            "1:38: rules.0.when.repeated.within: missing",
+        ),
         ("rules: [{name: a, risk: act}]", "1:19: rules.0.risk: not yet supported"),
         ("rules: [{name: a, stop: yes}]", '1:25: rules.0.stop: expected true or false, got the text "yes"'),
         ("rules: [{name: a, name: b, stop: true}]", "1:19: rules.0.name: given twice; first in line 1"),

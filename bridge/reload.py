@@ -15,14 +15,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import gc
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
-from bridge import config, errors, events
+from bridge import collecting, config, errors, events
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 2.0
@@ -143,8 +142,9 @@ class Reloader:
         while True:
             await self._needed()
             try:
-                with _without_collecting():
+                with collecting.paused():
                     done = await self._reload(become)
+                collecting.settle()
                 onlooker(done)
             except errors.ConfigError as error:
                 self._refuse(error.faults)
@@ -190,18 +190,6 @@ class Reloader:
         for fault in faults[:_MOST_FAULTS]:
             log.error("the configuration is wrong", fault=str(fault))
         log.error("not reloaded: the configuration from before goes on", config=str(self._path), faults=len(faults))
-
-
-@contextlib.contextmanager
-def _without_collecting() -> Iterator[None]:
-    """While much is made, the garbage collector looks at everything again and again: with 10,000 rules it holds the
-    loop for a third of a second each time; so it does that once, at the end.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _say(done: events.Reloaded, *, changed: bool) -> None:

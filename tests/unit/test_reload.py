@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path)
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    yield Scene(tmp_path)
+    gc.unfreeze()
 
 
 async def test_it_reloads_when_asked_though_nothing_has_changed(scene: Scene) -> None:
@@ -160,6 +162,15 @@ async def test_a_changed_file_is_taken_up_by_itself_and_says_what_is_new(scene: 
     line = logs[-1]
     assert line["event"] == "reloaded: 0 rules, +0 −0 mailboxes, +1 −0 sinks, 0 reopened"
     assert line["added"] == "sink lamp"
+
+
+async def test_what_is_taken_up_is_not_looked_through_again_by_the_garbage_collector(scene: Scene) -> None:
+    gc.unfreeze()
+    async with scene.running() as reloader:
+        reloader.ask()
+        await scene.bridge.until_told(1)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 1000
 
 
 @pytest.mark.parametrize("part", ["secrets.yaml", "rules.yaml", "password"])

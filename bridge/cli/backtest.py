@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich import box, progress
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from bridge import cli, config, rules
@@ -112,7 +112,9 @@ class _Tables(_Report):
         self._concerned = 0
         self._fired: collections.Counter[str] = collections.Counter({rule.name: 0 for rule in settings.rules})
         self._failed: collections.Counter[str] = collections.Counter()
-        self._table = Table("arrived", "from", "subject", "rule", "sends", box=box.SIMPLE_HEAD, pad_edge=False)
+        names = ("arrived", "from", "subject", "rule", "sends")
+        columns = (Column(name, overflow="fold") for name in names)  # what is cut off might be what differs
+        self._table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
 
     def add(self, tried: Any) -> None:
         self._mails += 1
@@ -158,7 +160,7 @@ class _Tables(_Report):
 
 
 def _sends(mail: Mail, verdict: rules.Verdict) -> Text:
-    lines = []
+    lines = ["suppressed by its throttle"] if verdict.suppressed else []
     for one in explanation.deliveries(mail, verdict):
         later = "↺ " if one["options"].get("part") == "reset" else ""
         what = f"dead: {one['options']['dead']}" if "dead" in one["options"] else one["payload"]

@@ -73,6 +73,26 @@ def test_the_last_mails_are_tried_and_what_would_be_sent_is_told(dovecot: Doveco
     assert words(done.stdout)[-3:] == ["12 mails, 4 fire a rule", "4 motion", "0 never"]
 
 
+def test_what_a_throttle_suppresses_is_told(dovecot: Dovecot, tmp_path: Path) -> None:
+    path = configuration(dovecot, tmp_path, "mailwire.yaml", motion(throttle="1/1h"))
+
+    done = command.mailwire("backtest", "-c", str(path), "--last", "6")
+
+    assert re.findall(r"motion\s+(\S+)", done.stdout)[:2] == ["out", "suppressed"]
+
+
+def test_what_does_not_fit_on_the_screen_is_folded_and_not_cut_off(dovecot: Dovecot, tmp_path: Path) -> None:
+    target = "a-place-that-takes-more-than-its-column-has"
+    rule = motion(then={"sink": "out", "target": target, "payload": "x"})
+    path = configuration(dovecot, tmp_path, "mailwire.yaml", rule)
+
+    done = command.mailwire("backtest", "-c", str(path), "--last", "3", FORCE_COLOR="1", COLUMNS="80")
+
+    assert "…" not in done.stdout
+    shown = "".join(re.sub(r"\x1b\[[\d;]*m", "", line)[56:].strip() for line in done.stdout.splitlines())
+    assert target in shown
+
+
 def test_the_folder_is_as_it_was(dovecot: Dovecot, tmp_path: Path) -> None:
     before = {path.name for path in tmp_path.iterdir()} | {"mailwire.yaml"}
 

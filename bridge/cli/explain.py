@@ -17,7 +17,7 @@ from rich.tree import Tree
 from bridge import cli, config, delivery, errors, rules
 from bridge.cli import _mails
 from bridge.mail import Mail, Place
-from bridge.rules import explanation, ledger
+from bridge.rules import explanation, filters, ledger
 
 PIPED_COLUMNS = 160
 HEX_OCTETS = 64  # of a payload, on the terminal; `--json` has all of it
@@ -123,6 +123,8 @@ def _checked(line: rules.Checked) -> Text:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, bytes):
+        return filters.shown(value)
     return _mails.line(json.dumps(explanation.plain(value), ensure_ascii=False))
 
 

@@ -102,6 +102,16 @@ def test_a_dead_delivery_says_why(folder: Path) -> None:
     assert door["deliveries"][0]["options"]["dead"] == "the payload has 3 bytes; max_bytes is 2"
 
 
+def test_of_octets_it_is_told_how_many_and_the_first(folder: Path) -> None:
+    taking = 'extract: { file: { attachment: "*", type: bytes } }\n    when: { subject: door }'
+    (folder / "mailwire.yaml").write_text(CONFIG.replace("when: { subject: door }", taking))
+    attached = b'Content-Disposition: attachment; filename="a.bin"\r\n\r\n' + b"abcd" * 100
+    (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door").replace(b"\r\n\r\nHi", b"\r\n" + attached))
+    tree = run("door.eml").output
+    assert "values: file = 402 bytes: 61 62 63 64 61" in tree
+    assert "6162636461" not in tree
+
+
 def test_several_mails_are_counted_one_after_the_other(folder: Path) -> None:
     counting = "when: { subject: door, repeated: { min: 2, within: 1h } }\n    throttle: 1/1h"
     (folder / "mailwire.yaml").write_text(CONFIG.replace("when: { subject: door }", counting))

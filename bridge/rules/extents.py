@@ -22,7 +22,6 @@ _TOKEN = re.compile(
 _COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "is", "not"))
 _ARITHMETIC = frozenset(("+", "-", "*", "/", "//", "%", "**"))
 _NUMBERS = bounds.FLOATS | bounds.of_values(2**127 - 1, -(2**127))  # the engine's integers have 128 bits
-_TRUTH = bounds.of_values(False, least=True)
 _WORDS = {"true": True, "false": False, "none": None, "True": True, "False": False, "None": None}
 _LEEWAY = 5  # characters that the engine's `truncate` leaves rather than cut
 _HARMLESS = re.compile(r"\s*(?:if|elif|else|endif)\b")

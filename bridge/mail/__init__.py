@@ -116,6 +116,11 @@ class Mail:
         return not isinstance(self.body, structure.Fetched)
 
     @property
+    def is_long(self) -> bool:
+        """Whether its header or its list of parts is so long that it takes milliseconds to read it. Reads nothing."""
+        return len(self.head) > limits.LONG_HEADER_BYTES or self.body.count > limits.MANY_PARTS
+
+    @property
     def parts(self) -> tuple[structure.Part, ...]:
         """The leaves, in order."""
         return self._anatomy.parts

@@ -4,6 +4,8 @@ The figures are far above what people send and far below what hurts.
 """
 
 HEADER_BYTES = 65_536  # the raw header that is downloaded and looked at
+LONG_HEADER_BYTES = 16_384  # of a header that takes milliseconds to read
+MANY_PARTS = 50  # the same of parts
 TEXT_PREFIX_BYTES = 8_192  # of BODY[TEXT], in the first fetch
 TEXT_BYTES = 131_072  # of a text part as transferred, in the second
 HTML_CHARS = 131_072  # of HTML, before it becomes text

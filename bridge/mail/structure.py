@@ -29,6 +29,11 @@ class Anatomy:
     )  # section → octets as transferred
     whole: frozenset[str] = frozenset()  # the sections whose content is complete
 
+    @property
+    def count(self) -> int:
+        """Parts, about."""
+        return len(self.parts)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fetched:
@@ -37,6 +42,13 @@ class Fetched:
     head: bytes = dataclasses.field(repr=False)
     bodystructure: Any = dataclasses.field(repr=False)
     text_prefix: bytes = dataclasses.field(repr=False)
+
+    @property
+    def count(self) -> int:
+        """Parts, about: those that stand side by side at the top. Nothing is parsed for it."""
+        body = self.bodystructure
+        many = body[0] if isinstance(body, list | tuple) and body and isinstance(body[0], list) else body
+        return len(many) if isinstance(many, list | tuple) else 0
 
     def anatomy(self) -> Anatomy:
         parts = from_bodystructure(self.bodystructure)

@@ -92,9 +92,9 @@ class RuleSet:
         return sections.together(wanted)
 
     def heavy(self, mail: Mail) -> bool:
-        """A file or a long text is in hand: to read it, and to make something of it, may take many milliseconds."""
-        if not mail.has_more:
-            return False
+        """A file, a long text or a long header is in hand: to make something of it may take many milliseconds."""
+        if mail.is_long or not mail.has_more:
+            return mail.is_long
         text = mail.text_part
         section = text.section if text else ""
         return len(mail.content.get(section, b"")) > HEAVY_TEXT_OCTETS or bool(mail.whole - {section})

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import re2
 
+_BEYOND = "\U00010000"  # the first character beyond the basic plane
 MARK = "\ufdd0"  # a noncharacter: it is taken out of a text before marks are put in
 _WORD = r"\pL\pM\pN_"
 _DIGIT = r"\p{Nd}"
@@ -347,14 +348,20 @@ def composed(text: str) -> str:
 
 
 @functools.cache
-def _words() -> re.Pattern[str]:
+def _combining() -> frozenset[str]:
+    """Every mark that belongs to the letter before it, and so to its word."""
+    planes = (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0))
+    return frozenset(chr(code) for code in planes if unicodedata.category(chr(code))[0] == "M")
+
+
+@functools.lru_cache(maxsize=8)
+def _words(beyond: str = "") -> re.Pattern[str]:
     """Runs of word characters. A single class cannot backtrack, so that the standard library's ``re`` is safe, and it
-    is faster; with ranges, since it looks through what is beyond the basic plane one by one.
+    is faster; but it looks through what is beyond the basic plane range by range, for every character. So of the marks
+    beyond it only those stand in the class that the text has: hardly ever any.
     """
-    marks = (
-        code for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)) if unicodedata.category(chr(code))[0] == "M"
-    )
-    return re.compile(rf"([\w{''.join(_ranges(marks))}]+)")
+    near = (char for char in _combining() if char < _BEYOND)
+    return re.compile(rf"([\w{''.join(_ranges(sorted(map(ord, (*near, *beyond)))))}]+)")
 
 
 def _ranges(codes: Iterable[int]) -> Iterator[str]:
@@ -366,7 +373,9 @@ def _ranges(codes: Iterable[int]) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=2)  # one subject, one body: the rules after the first need not do it again
 def _mark(text: str) -> str:
-    return MARK.join(_words().split(text.replace(MARK, " ")))  # the words, and what is between them, in turn
+    far = _combining().intersection(text) if max(text, default="") >= _BEYOND else ()
+    words = _words("".join(sorted(one for one in far if one >= _BEYOND)))
+    return MARK.join(words.split(text.replace(MARK, " ")))  # the words, and what is between them, in turn
 
 
 def _unmark(text: str) -> str:

@@ -71,6 +71,8 @@ _TEXTS = {  # a text full of it
     "bars": "| a | b |\r\n",
     "accents": "e\u0301",
     "only accents": "\u0301",
+    "accents of far scripts": "a\U0001e8d0 ",
+    "accents of all far scripts": "".join(f"{chr(code)}a " for code in range(0x11000, 0x12000)),
     "words with accents": "\u00e9 a \u00e9 b ",
     "marks": "\ufdd0a",
     "capital dotted I": "\u0130",

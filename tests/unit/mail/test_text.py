@@ -163,3 +163,28 @@ def test_base64_is_read_up_to_its_padding_whatever_lies_in_between(raw: bytes) -
     digits = bytes(octet for octet in raw if octet not in b"\r\n !").partition(b"=")[0]
     digits = digits[: len(digits) - (len(digits) % 4 == 1)]
     assert transfer.base64(raw) == base64.b64decode(digits + b"=" * (-len(digits) % 4))
+
+
+@pytest.mark.parametrize("around", ["{}", "\u00e9{}"])
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("a\r\nb\rc\vd\fe\x1cf\x1eg", "a\nb\nc\nd\ne\nf\ng"),
+        ("a\r\r\nb", "a\n\nb"),
+        ("a\x00b\x1fc\x7fd\te", "a b c d\te"),
+        ("a \x00\r\nb", "a\nb"),
+        ("a\n\n\n\n\nb", "a\n\nb"),
+    ],
+)
+def test_white_space_is_tidied_alike_in_ascii_and_other_texts(around: str, written: str, shown: str) -> None:
+    assert text.tidy(around.format(written)) == around.format(shown)
+
+
+@pytest.mark.parametrize("char", ["\x85", "\u2028", "\u2029"])
+def test_line_ends_beyond_ascii_are_line_ends(char: str) -> None:
+    assert text.tidy(f"a{char}b") == "a\nb"
+
+
+def test_eight_bits_are_no_utf_7() -> None:
+    assert plain("K\u00f6ln +AGE-".encode(), charset="utf-7") == "K\u00f6ln +AGE-"
+    assert plain(b"K+APY-ln", charset="utf-7") == "K\u00f6ln"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from bridge import errors, rules
-from bridge.mail import limits
+from bridge.mail import limits, structure
 from bridge.rules import engine
 from tests.unit.rules import making
 
@@ -309,3 +310,21 @@ def test_a_mail_is_heavy_that_has_a_file_or_a_long_text_in_hand(
     first = making.without_text()
     mail = first.with_content(content, whole) if content else first
     assert making.compiled(making.rule()).heavy(mail) is heavy
+
+
+@pytest.mark.parametrize(
+    ("head", "nested", "heavy"),
+    [
+        (b"Subject: x\r\n", ([(b"TEXT", b"PLAIN")] * 50, b"MIXED"), False),
+        (b"Subject: x\r\n", ([(b"TEXT", b"PLAIN")] * 51, b"MIXED"), True),
+        (b"Subject: x\r\n", (*[(b"TEXT", b"PLAIN")] * 60, b"MIXED"), True),
+        (b"Subject: x\r\n", None, False),
+        (b"X: y\r\n" * 3_000, None, True),
+    ],
+)
+def test_a_mail_is_heavy_whose_header_or_list_of_parts_is_long(head: bytes, nested: Any, heavy: bool) -> None:
+    first = making.without_text()
+    body = structure.Fetched(head=head, bodystructure=nested, text_prefix=b"")
+    mail = dataclasses.replace(first, head=head, body=body)
+    with mock.patch("bridge.mail.structure.from_bodystructure", side_effect=AssertionError("it is parsed")):
+        assert making.compiled(making.rule()).heavy(mail) is heavy

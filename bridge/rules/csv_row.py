@@ -71,10 +71,15 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
     """The first two rows that are not empty."""
     try:
         rows = csv.reader(itertools.islice(io.StringIO(text), _LINES), delimiter=delimiter, skipinitialspace=True)
-        full = (row for row in itertools.islice(rows, _ROWS) if any(field.strip(_EMPTY) for field in row))
+        full = (row for row in itertools.islice(rows, _ROWS) if not _is_empty(row))
         return list(itertools.islice(full, 2)) or [[]]
     except csv.Error:  # a field of more than csv.field_size_limit() characters
         return [[]]
+
+
+def _is_empty(row: Sequence[str]) -> bool:
+    """Nothing in it; a row that is not cut at all may be one of nothing but other delimiters."""
+    return not (row[0].strip(_EMPTY) if len(row) == 1 else any(field.strip() for field in row))
 
 
 def _likely(rows: list[list[str]]) -> tuple[bool, int, bool]:

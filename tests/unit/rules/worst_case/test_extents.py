@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import errors
-from bridge.rules import bounds, extents, filters, template, widths
-from bridge.rules.bounds import Bound
-from bridge.rules.widths import Width
+from bridge.rules import filters, template
+from bridge.rules.worst_case import bounds, extents, widths
+from bridge.rules.worst_case.bounds import Bound
+from bridge.rules.worst_case.widths import Width
 
 WORD = widths.groups(r"\w{1,5}")[0]
 SCOPE: dict[str, Bound] = {

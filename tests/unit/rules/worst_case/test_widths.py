@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bridge.rules import regex, widths
+from bridge.rules import regex
+from bridge.rules.worst_case import widths
 
 E = widths.ENDLESS
 

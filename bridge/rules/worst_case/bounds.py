@@ -10,9 +10,10 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.rules import settings, sources, text, view, widths
+from bridge.rules import settings, sources, text, view
 from bridge.rules.searching import Search
-from bridge.rules.widths import Width
+from bridge.rules.worst_case import widths
+from bridge.rules.worst_case.widths import Width
 
 _ZONE = datetime.timezone(datetime.timedelta(hours=13, minutes=45))
 _OLD_ZONE = datetime.timezone(datetime.timedelta(hours=13, minutes=45, seconds=1))  # of a time before there were zones

@@ -13,11 +13,12 @@ from typing import Any
 
 from bridge import errors, payload, plugins
 from bridge.mail import limits
-from bridge.rules import action, bounds, extents, settings, template, widths
-from bridge.rules.bounds import Bound
+from bridge.rules import action, settings, template
 from bridge.rules.nested import Place
 from bridge.rules.text import clip
-from bridge.rules.widths import Width
+from bridge.rules.worst_case import bounds, extents, widths
+from bridge.rules.worst_case.bounds import Bound
+from bridge.rules.worst_case.widths import Width
 
 Warning = tuple[Place, str]  # noqa: A001 — what it is
 _ID = "0" * 16  # a delivery id

@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from bridge.rules import bounds, template, widths
-from bridge.rules.bounds import Bound
-from bridge.rules.widths import Width
+from bridge.rules import template
+from bridge.rules.worst_case import bounds, widths
+from bridge.rules.worst_case.bounds import Bound
+from bridge.rules.worst_case.widths import Width
 
 _TOKEN = re.compile(
     r"""\s*(?: (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*') | (?P<number>\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)

@@ -10,7 +10,8 @@ start (``Delivery.dead``), and the rule's other actions go out.
 
     settings.py      the pydantic models of one entry under ``rules:`` (sources.py: of ``extract``)
     arrival.py       when a mail came, for conditions and deliveries (wallclock.py: times and days as people write them)
-    text.py          the text forms of ``when``: word, /regex/, list, map (regex.py: RE2 with Unicode classes)
+    text.py          the text forms of ``when``: word, /regex/, list, map (regex.py: RE2 with Unicode
+                     classes; re2_syntax.py, word_marks.py)
     addresses.py     the forms of ``from``, ``to``, ``cc``, ``reply_to``
     expression.py    ``if``: comparisons of like with like
     template.py      strings with {{ … }}: native values, cleaned segments (filters.py, values.py, view.py)
@@ -28,8 +29,10 @@ start (``Delivery.dead``), and the rule's other actions go out.
     timing.py        ``delay``, ``expires``, ``reset.after``: a duration or a moment
     aftermath.py     ``after`` and ``failed``: changes of the mail
     claims.py        ``throttle`` and ``repeated``: what is used up (counting.py: settings; ledger.py: without a store)
-    engine.py        settings → ``Rules`` (compiled.py: one rule; matching.py: ``when``; action.py: ``then``)
+    engine.py        settings → ``Rules`` (compiled.py: one rule; when.py, matching.py: ``when``; action.py,
+                     sink_fields.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
+    worst_case/      what check warns of: payloads that may not fit
     failing.py       what is told of something that raised
     explanation.py   what ``mailwire explain`` says, as values
     golden.py        what a rule makes of a mail beside what its tests expect (expectation.py: as they are written)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from bridge.mail import Mail
-from bridge.rules import regex
+from bridge.rules import regex, word_marks
 
 SHOWN_CHARS = 256  # of a stretch; the rest of it is the condition's own affair
 _LEAST_IN_A_BODY = 3  # characters of a stretch that a body is searched for, and between two of its beginnings
@@ -99,7 +99,7 @@ def stretch(place: Texts, folded: str) -> Needed:
     a hostile body could have it at every place.
     """
     key = folded[:SHOWN_CHARS]
-    if not key or regex.MARK in key or regex.encodable(key) != key:
+    if not key or word_marks.MARK in key or regex.encodable(key) != key:
         return NOTHING
     if place.in_text and (len(key) < _LEAST_IN_A_BODY or any(key.startswith(key[n:]) for n in (1, 2))):
         return NOTHING
@@ -115,6 +115,6 @@ def foldings(text: str, fold: Callable[[str], str]) -> Iterator[str]:
         yield folded
         return
     yield regex.encodable(folded)
-    plain = regex.encodable(text).replace(regex.MARK, " ")
+    plain = regex.encodable(text).replace(word_marks.MARK, " ")
     if plain != text or not unicodedata.is_normalized("NFC", text):
         yield " ".join(plain.casefold().split())

@@ -21,6 +21,7 @@ from bridge.rules import (
     settings,
     sources,
     view,
+    when,
 )
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
@@ -106,11 +107,11 @@ class CompiledRule:
         self.stop = written.stop
         self._after = aftermath.Changes("after", written.after.changes)
         self._failed = aftermath.Changes("failed", written.failed.changes)
-        self._when = matching.compile_when(written.when)
-        self._first, self._late = matching.split(self._when)
-        self._repeated = matching.counted(self._when)
+        self._when = when.compile_when(written.when)
+        self._first, self._late = when.split(self._when)
+        self._repeated = when.counted(self._when)
         self._throttle = written.throttle.counter if written.throttle is not None else None
-        self._unasked = _not_automatic() if not matching.mentions_key(written.when, "automatic") else None
+        self._unasked = _not_automatic() if not when.mentions_key(written.when, "automatic") else None
         self._extract = [_Value(name, extract) for name, extract in written.extract.items()]
         found = self._when.names | frozenset(written.extract)
         self._actions = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bridge.rules import anchors, regex
+from bridge.rules import anchors, re2_syntax
 
 _ZERO_WIDTH = frozenset("bBAz")
 _DEPTH = 50  # of groups; what is deeper is not looked at
@@ -87,7 +87,7 @@ class _Walk:
         if char == "\\":
             return self._escape()
         if char == "[":
-            self._at = regex.class_end(self._source, self._at)
+            self._at = re2_syntax.class_end(self._source, self._at)
             return ""
         if char == "(":
             return self._group(depth)
@@ -97,10 +97,10 @@ class _Walk:
         return char if char.isascii() and char != "." else ""
 
     def _escape(self) -> str | None:
-        if literal := regex.LITERAL.match(self._source, self._at):
+        if literal := re2_syntax.LITERAL.match(self._source, self._at):
             self._at = literal.end()
             return ""
-        escape = regex.ESCAPE.match(self._source, self._at)
+        escape = re2_syntax.ESCAPE.match(self._source, self._at)
         if escape is None:
             self._at = len(self._source)
             return ""
@@ -111,7 +111,7 @@ class _Walk:
         return name if len(name) == 1 and name.isascii() and not name.isalnum() else ""
 
     def _group(self, depth: int) -> anchors.Needed | None:
-        group = regex.GROUP.match(self._source, self._at)
+        group = re2_syntax.GROUP.match(self._source, self._at)
         self._at = group.end() if group else self._at + 1
         if group and group[4] == ")":
             return None  # flags
@@ -123,7 +123,7 @@ class _Walk:
         """How often the atom before has to be there at least, where something is said of that: 0, or 1 for more."""
         least: int | None = None
         while self._at < len(self._source):
-            repeat = regex.REPEAT.match(self._source, self._at)
+            repeat = re2_syntax.REPEAT.match(self._source, self._at)
             if repeat is None and self._source[self._at] not in "*+?":
                 break
             said = int(bool(int(repeat[0][1:-1].partition(",")[0]))) if repeat else int(self._source[self._at] == "+")

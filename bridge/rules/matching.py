@@ -11,7 +11,7 @@ import abc
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from bridge import plugins, rules
+from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import anchors, sections
 from bridge.rules.sections import Sections
@@ -310,49 +310,3 @@ def _show(member: Node, look: Look) -> None:
         member.holds(look.aside())
     except Exception as error:  # noqa: BLE001 — it is noted in the explanation, and was not asked for
         del error
-
-
-def compile_when(when: Any, path: str = "when") -> Group:
-    """A ``settings.Conditions`` → its nodes."""
-    return All(_node(f"{path}.{key}", key, setting) for key, setting in when.items())
-
-
-def _node(path: str, key: str, setting: Any) -> Node:
-    if key == "not":
-        return Named(path, "not what follows", Not(compile_when(setting, path)))
-    if key == "forwarded":
-        return Carried(path, compile_when(setting, path))
-    if key in ("any", "all"):
-        members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
-        return (
-            Named(path, "one of what follows", Any_(members))
-            if key == "any"
-            else Named(path, "all of what follows", All(members))
-        )
-    plugin: rules.ConditionPlugin = plugins.find("conditions", key)
-    return Leaf(path, plugin.make(setting))
-
-
-def mentions_key(when: Any, key: str) -> bool:
-    """Whether a condition is written anywhere in ``when``."""
-    return any(
-        name == key
-        or (name == "not" and mentions_key(setting, key))
-        or (name in ("any", "all") and any(mentions_key(one, key) for one in setting))
-        for name, setting in when.items()
-    )
-
-
-def split(group: Group) -> tuple[All, All]:
-    """What can be looked at before ``extract``, and what only after. What is counted is in neither."""
-    early = All(m for m in group.written if not m.late)
-    return early, All(m for m in group.written if m.late and _counted(m) is None)
-
-
-def counted(group: Group) -> rules.CountedCondition | None:
-    """``repeated``, where it is written."""
-    return next((found for one in group.written if (found := _counted(one)) is not None), None)
-
-
-def _counted(node: Node) -> rules.CountedCondition | None:
-    return node.condition if isinstance(node, Leaf) and isinstance(node.condition, rules.CountedCondition) else None

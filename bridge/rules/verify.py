@@ -14,7 +14,8 @@ import pydantic
 import structlog
 
 from bridge import plugins, rules, spelling
-from bridge.rules import matching, settings, template, verify_action
+from bridge.rules import settings, template, verify_action
+from bridge.rules import when as when_
 from bridge.rules.nested import Place
 from bridge.rules.sources import Extract, ValueName, checked_name
 from bridge.rules.verify_action import Known
@@ -33,7 +34,7 @@ def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collecti
     """(place, message) of everything that is wrong. ``sinks`` is each sink's name → its type."""
     yield from _mailboxes(rule.mailboxes, mailboxes)
     yield from _captures(rule.when, ("when",))
-    known = Known(matching.compile_when(rule.when).names | frozenset(rule.extract))
+    known = Known(when_.compile_when(rule.when).names | frozenset(rule.extract))
     yield from _expressions(rule.when, ("when",), known)
     if rule.throttle is not None:
         yield from verify_action.strings(rule.throttle.per, ("throttle", "per"), known.before_sending)
@@ -77,7 +78,7 @@ def _raw(written: Any, kinds: Mapping[str, str], mailboxes: Collection[str]) -> 
 def _found(when: Any, extract: Any) -> frozenset[str] | None:
     """The names of the values that a rule finds; None where ``extract`` is wrong."""
     try:
-        return matching.compile_when(when).names | frozenset(_EXTRACT.validate_python(extract))
+        return when_.compile_when(when).names | frozenset(_EXTRACT.validate_python(extract))
     except pydantic.ValidationError:
         return None
 

@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 
 from bridge import plugins, schema, sinks, spelling
-from bridge.rules import action, nested, settings, sources, template, values, view
+from bridge.rules import nested, settings, sink_fields, sources, template, values, view
 from bridge.rules.nested import Place
 
 Fault = tuple[Place, str]
@@ -108,7 +108,7 @@ def _own(one: settings.Action, plugin: sinks.Plugin | None, known: Known) -> Ite
             yield from found
             told = {place[0] for place, _ in found}
     for name, written in one.own.items():
-        mark = action.kind(plugin.action, name) if plugin is not None else "template"
+        mark = sink_fields.kind(plugin.action, name) if plugin is not None else "template"
         if name in told:
             continue
         if mark == "segments" and isinstance(written, str):
@@ -133,11 +133,11 @@ def _shape(error: pydantic.ValidationError, model: type[sinks.Action], one: sett
 
 def _segments(name: str, written: str, known: Known) -> Iterator[str]:
     try:
-        made = template.Segments(written, path=name == action.PATH)
+        made = template.Segments(written, path=name == sink_fields.PATH)
     except ValueError as error:
         yield str(error)
         return
-    if name == action.PATH and any(one.kind == "text" and "?" in one.text for one in template.pieces(written)):
+    if name == sink_fields.PATH and any(one.kind == "text" and "?" in one.text for one in template.pieces(written)):
         yield 'a path has no query: this "?" would be sent as a letter of the path'
     yield from known.unknown(made.names)
     yield from template.unknown_uses(written)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.rules import regex
+from bridge.rules import regex, word_marks
 from bridge.rules.text import Text, clip
 from tests.unit.rules import odd
 
@@ -124,7 +124,7 @@ def test_any_text_as_a_regex_is_a_pattern_or_a_value_error(source: str) -> None:
         return
     for text in ("", "plain", "grüße \u00a0 x", "\ud800", source):
         found = pattern.search(text)
-        assert found is None or regex.MARK not in found.whole
+        assert found is None or word_marks.MARK not in found.whole
 
 
 @given(st.from_regex(r"[a-zéß\\bwdsWDS .\[\]()|*+?^$\-]{1,12}", fullmatch=True), st.text())

@@ -41,17 +41,19 @@ class Loaded:
 
     def warnings(self) -> list[errors.Fault]:
         """In file order: what is no fault, but most likely not what is meant."""
-        from bridge.rules import worst_case  # only `check` asks
+        from bridge.rules import cleaning, unsure, worst_case  # only `check` asks
 
         settings = self.settings
-        known: dict[str, Any] = {
-            "sinks": {name: sink.type for name, sink in settings.sinks.items()},
-            "mailboxes": {name: mailbox.folders for name, mailbox in settings.mailboxes.items()},
-        }
+        sinks = {name: sink.type for name, sink in settings.sinks.items()}
+        folders = {name: mailbox.folders for name, mailbox in settings.mailboxes.items()}
         return self.places.in_order(
             self.fault(("rules", n, *place), f"warning: {message}")
             for n, rule in enumerate(settings.rules)
-            for place, message in worst_case.warnings(rule, **known)
+            for place, message in (
+                *cleaning.warnings(rule, sinks=sinks),
+                *unsure.warnings(rule, sinks=sinks),
+                *worst_case.warnings(rule, sinks=sinks, mailboxes=folders),
+            )
         )
 
 

@@ -36,12 +36,12 @@ class Addresses(nested.Parsed):
         if not items:
             raise ValueError("an empty list holds for nothing")
         matchers = [_matcher(written)] if items == [written] else nested.each(_matcher, enumerate(items))
-        self._matchers: list[_Matcher] = matchers
-        self.wanted = " or ".join(matcher.wanted for matcher in self._matchers)
-        self.names = frozenset[str]().union(*(matcher.names for matcher in self._matchers))
+        self.alternatives: list[_Matcher] = matchers
+        self.wanted = " or ".join(matcher.wanted for matcher in self.alternatives)
+        self.names = frozenset[str]().union(*(matcher.names for matcher in self.alternatives))
 
     def find(self, found: Iterable[address.Address]) -> Mapping[str, Any] | None:
-        for matcher in self._matchers:
+        for matcher in self.alternatives:
             for one in found:
                 if (values := matcher.find(one)) is not None:
                     return values
@@ -50,7 +50,7 @@ class Addresses(nested.Parsed):
     def must_show(self, field: str) -> anchors.Needed:
         """What a mail must show before they can hold for it."""
         places = _places(field)
-        return anchors.any_of(matcher.must_show(places) for matcher in self._matchers)
+        return anchors.any_of(matcher.must_show(places) for matcher in self.alternatives)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

@@ -6,7 +6,7 @@ so a list of texts with a bad regex in second place gives one error at ``when.su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Self, TypeVar
 
 import pydantic
@@ -23,6 +23,8 @@ class Parsed:
     """A setting that is made from what stands in the file by ``parse``: one form, one error, whatever pydantic makes
     of unions.
     """
+
+    alternatives: Sequence[Any] = ()  # what a list is made of, where one of them is enough
 
     @classmethod
     def parse(cls, value: Any) -> Self:

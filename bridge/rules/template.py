@@ -230,7 +230,7 @@ def _reason(error: minijinja.TemplateError) -> str:
 class Segments:
     """A topic or a path."""
 
-    __slots__ = ("_literal", "_parts", "names", "source")
+    __slots__ = ("_literal", "_parts", "names", "source", "written")
 
     def __init__(self, source: str, *, path: bool = False) -> None:
         """With ``path`` one leading ``/`` is taken off: ``/light`` is the path of one segment.
@@ -241,6 +241,7 @@ class Segments:
         self.source = source
         written = source.removeprefix("/") if path else source
         self._parts = [Template(segment) for segment in _split(written)] if written else []
+        self.written = tuple(part.source for part in self._parts)  # the segments before they are rendered
         self.names = frozenset[str]().union(*(part.names for part in self._parts))
         whole = all(part.is_literal for part in self._parts)
         self._literal = tuple(clean(part.source) for part in self._parts) if whole else None

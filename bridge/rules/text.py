@@ -188,18 +188,18 @@ class AnyOf(Text):
     def __init__(self, items: Sequence[Any], parse: Callable[[Any], Text] = Text.parse) -> None:
         if not items:
             raise ValueError("an empty list holds for nothing")
-        self.texts = nested.each(parse, enumerate(items))
-        self.names = frozenset().union(*(text.names for text in self.texts))
+        self.alternatives: list[Text] = nested.each(parse, enumerate(items))
+        self.names = frozenset().union(*(text.names for text in self.alternatives))
 
     @property
     def wanted(self) -> str:
-        return " or ".join(text.wanted for text in self.texts)
+        return " or ".join(text.wanted for text in self.alternatives)
 
     def must_show(self, place: anchors.Texts) -> anchors.Needed:
-        return anchors.any_of(text.must_show(place) for text in self.texts)
+        return anchors.any_of(text.must_show(place) for text in self.alternatives)
 
     def find(self, text: str) -> Mapping[str, Any] | None:
-        for one in self.texts:
+        for one in self.alternatives:
             if (values := one.find(text)) is not None:
                 return values
         return None

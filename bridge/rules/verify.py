@@ -34,7 +34,8 @@ def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collecti
     """(place, message) of everything that is wrong. ``sinks`` is each sink's name → its type."""
     yield from _mailboxes(rule.mailboxes, mailboxes)
     yield from _captures(rule.when, ("when",))
-    known = Known(when_.compile_when(rule.when).names | frozenset(rule.extract))
+    found = when_.compile_when(rule.when).names | frozenset(rule.extract)
+    known = Known(found, lost=lambda: _lost(rule.when))
     yield from _expressions(rule.when, ("when",), known)
     if rule.throttle is not None:
         yield from verify_action.strings(rule.throttle.per, ("throttle", "per"), known.before_sending)
@@ -64,7 +65,7 @@ def _raw(written: Any, kinds: Mapping[str, str], mailboxes: Collection[str]) -> 
     named = written.get("mailboxes")
     yield from _mailboxes(named if isinstance(named, list) else [named], mailboxes)
     when, is_sound = _mended(settings.When, written.get("when", {}))
-    known = Known(_found(when, written.get("extract", {})) if is_sound else None)
+    known = Known(_found(when, written.get("extract", {})) if is_sound else None, lost=lambda: _lost(when))
     if when is not None:
         yield from _captures(when, ("when",))
         yield from _expressions(when, ("when",), known)
@@ -119,7 +120,7 @@ def _mailboxes(named: Iterable[Any] | None, known: Collection[str]) -> Iterator[
 
 def _captures(when: Any, at: Place) -> Iterator[Fault]:
     """Named groups that cannot be the names of values."""
-    for place, condition in _conditions(when, at):
+    for place, condition in conditions(when, at):
         for name in sorted(condition.names):
             try:
                 checked_name(name)
@@ -127,20 +128,25 @@ def _captures(when: Any, at: Place) -> Iterator[Fault]:
                 yield place, f"a named group: {error}"
 
 
-def _conditions(when: Any, at: Place) -> Iterator[tuple[Place, rules.Condition]]:
+def _lost(when: Any) -> frozenset[str]:
+    """The names of what is found inside of ``not``."""
+    return frozenset(name for at, one in conditions(when, ()) if "not" in at for name in one.names)
+
+
+def conditions(when: Any, at: Place) -> Iterator[tuple[Place, rules.Condition]]:
     """Every condition and where it is written."""
     for key, setting in when.items():
         if key in ("not", "forwarded"):
-            yield from _conditions(setting, (*at, key))
+            yield from conditions(setting, (*at, key))
         elif key in ("any", "all"):
             for n, one in enumerate(setting):
-                yield from _conditions(one, (*at, key, n))
+                yield from conditions(one, (*at, key, n))
         else:
             yield (*at, key), plugins.find("conditions", key).make(setting)
 
 
 def _expressions(when: Any, at: Place, known: Known) -> Iterator[Fault]:
-    for place, condition in _conditions(when, at):
+    for place, condition in conditions(when, at):
         if isinstance(condition, rules.CountedCondition):
             yield from verify_action.strings(condition.per, (*place, "per"), known.before_sending)
         if isinstance(condition, rules.LateCondition):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pydantic
@@ -16,10 +16,18 @@ _LATER = frozenset(("count",))  # values of events that are not yet supported
 
 
 class Known:
-    """The values that a rule's templates can name; with None it is not known what the rule finds."""
+    """The values that a rule's templates can name; with None it is not known what the rule finds. ``lost`` tells the
+    names of what it finds inside of ``not``.
+    """
 
-    def __init__(self, found: frozenset[str] | None, own: Collection[str] = ("delivery_id",)) -> None:
+    def __init__(
+        self,
+        found: frozenset[str] | None,
+        own: Collection[str] = ("delivery_id",),
+        lost: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._found = found
+        self._lost = lost
         self._is_whole = found is not None
         self._tops = (found or frozenset()) | view.CONTEXT | {"mail", *own}
         self._all = self._tops | view.MAIL
@@ -27,7 +35,7 @@ class Known:
     @property
     def before_sending(self) -> Known:
         """For a template that belongs to no delivery."""
-        return Known(self._found, own=())
+        return Known(self._found, own=(), lost=self._lost)
 
     def unknown(self, names: Iterable[str]) -> Iterator[str]:
         """What to say of each name that there is no value for."""
@@ -36,12 +44,18 @@ class Known:
             if top in _LATER and top not in self._tops:
                 yield f'the value "{top}" is not yet supported'
             elif top not in self._tops and self._is_whole:
-                hint = "" if top in sources.RESERVED else spelling.did_you_mean(name, self._all)  # no slip: not here
-                yield f'unknown value "{name}"{hint}'
+                yield f'unknown value "{name}"{self._hint(name, top)}'
             elif top == "mail" and rest and f"mail.{rest.partition('.')[0]}" not in self._all:
                 # "mail." is no likeness: only what follows it is compared
                 meant = spelling.nearest(rest, (one.removeprefix("mail.") for one in view.MAIL))
                 yield f'unknown value "{name}"' + (f'; did you mean "mail.{meant}"?' if meant else "")
+
+    def _hint(self, name: str, top: str) -> str:
+        if top in sources.RESERVED:
+            return ""  # no slip: not here
+        if top in self._lost():
+            return ": what is found inside of not is no value"
+        return spelling.did_you_mean(name, self._all)
 
 
 def faults(one: settings.Action, kinds: Mapping[str, str] | None, known: Known) -> Iterator[Fault]:

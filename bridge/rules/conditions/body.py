@@ -26,7 +26,7 @@ class Body(nested.Parsed):
     def __init__(self, written: Any) -> None:
         is_list = isinstance(written, list | tuple) and len(written) > 0
         found = nested.each(_alternative, enumerate(written)) if is_list else [_alternative(written)]
-        self._alternatives: list[list[tuple[reading.Reading, Text]]] = found
+        self.alternatives: list[list[tuple[reading.Reading, Text]]] = found
         texts = [text for one in found for _, text in one]
         self.names = frozenset[str]().union(*(text.names for text in texts))
         self.wanted = " or ".join(" and ".join(map(_wanted, one)) for one in found)
@@ -34,11 +34,11 @@ class Body(nested.Parsed):
 
     def find(self, mail: Mail) -> Values | None:
         """The values of the named groups where it holds, else None."""
-        return next((values for one in self._alternatives if (values := _all(one, mail)) is not None), None)
+        return next((values for one in self.alternatives if (values := _all(one, mail)) is not None), None)
 
     def must_show(self) -> anchors.Needed:
         """As ``rules.Condition.must_show``."""
-        forms = ((text.must_show(read.place) for read, text in one) for one in self._alternatives)
+        forms = ((text.must_show(read.place) for read, text in one) for one in self.alternatives)
         return anchors.any_of(anchors.all_of(one) for one in forms)
 
     @classmethod

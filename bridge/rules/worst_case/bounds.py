@@ -139,7 +139,7 @@ def _picture(options: Any) -> Bound:
 
 def _searched(source: sources.Source) -> Width | None:
     """The width of what its regex finds; None where it has none."""
-    found = list(_inside(source.setting, Search))
+    found = list(inside(source.setting, Search))
     if source.kind not in _PLAIN or len(found) != 1:
         return None
     return value(_width(found[0]))
@@ -160,7 +160,7 @@ def captured(when: settings.Conditions) -> dict[str, Bound]:
     """Of the named groups in ``when``."""
     found: dict[str, Bound] = {}
     for key, setting in _conditions(when):
-        for regex in _inside(setting, text.Regex):
+        for regex in inside(setting, text.Regex):
             groups = widths.groups(regex.pattern.source)
             for name in regex.names:
                 width = value(groups.get(name, widths.ANYTHING)) if key in _PLAIN else groups.get(name, widths.ANYTHING)
@@ -178,7 +178,7 @@ def _conditions(when: settings.Conditions) -> Iterator[tuple[str, Any]]:
             yield key, setting
 
 
-def _inside(setting: Any, kind: type) -> Iterator[Any]:
+def inside(setting: Any, kind: type) -> Iterator[Any]:
     """Every such thing in a setting, wherever its condition or its source keeps it."""
     waiting, seen = [setting], set()
     while waiting:
@@ -188,13 +188,18 @@ def _inside(setting: Any, kind: type) -> Iterator[Any]:
         seen.add(id(one))
         if isinstance(one, kind):
             yield one
-        elif isinstance(one, Mapping):
-            waiting += one.values()
-        elif isinstance(one, list | tuple | set | frozenset):
-            waiting += one
         else:
-            slots = (getattr(one, name, None) for name in getattr(type(one), "__slots__", ()))
-            waiting += [*getattr(one, "__dict__", {}).values(), *slots]
+            waiting += members(one)
+
+
+def members(one: Any) -> list[Any]:
+    """What a setting is made of."""
+    if isinstance(one, Mapping):
+        return list(one.values())
+    if isinstance(one, list | tuple | set | frozenset):
+        return list(one)
+    slots = (getattr(one, name, None) for name in getattr(type(one), "__slots__", ()))
+    return [*getattr(one, "__dict__", {}).values(), *slots]
 
 
 def fixed(written: Any) -> Bound:

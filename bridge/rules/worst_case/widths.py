@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -133,6 +134,17 @@ def groups(pattern: str) -> dict[str | int, Width]:
         return {}
 
 
+@functools.lru_cache(maxsize=1_024)
+def optional(pattern: str) -> frozenset[str]:
+    """The named groups that a match can be without; none where the pattern is not understood."""
+    walk = _Walk(pattern)
+    try:
+        walk.either("")
+    except (ValueError, IndexError, OverflowError, RecursionError):
+        return frozenset()
+    return frozenset(name for name in walk.optional if isinstance(name, str))
+
+
 class _Walk:
     """Through a pattern that RE2 takes, whichever flags it has: those can only make a match shorter."""
 
@@ -140,6 +152,7 @@ class _Walk:
         self._pieces = list(_SPLIT.finditer(pattern))
         self._at = 0
         self.groups: dict[str | int, Width] = {}
+        self.optional: set[str | int] = set()
         self._opened = 0
 
     @property
@@ -155,24 +168,35 @@ class _Walk:
 
     def either(self, closer: str) -> Width:
         """Alternatives, up to the bracket that ends them."""
+        before = len(self.groups)
         found = self._sequence(closer)
         while self._sees("|"):
             self._next()
             found |= self._sequence(closer)
+            self._is_optional_from(before)
         return found
+
+    def _is_optional_from(self, count: int) -> None:
+        """A match can be without the groups that were found after so many."""
+        self.optional.update(itertools.islice(self.groups, count, None))
 
     def _sequence(self, closer: str) -> Width:
         found = NOTHING
         while not self.is_done and not self._sees("|", *([closer] if closer else [])):
-            found += self._repeated(self._atom())
+            before = len(self.groups)
+            found += self._repeated(self._atom(), before)
         return found
 
-    def _repeated(self, one: Width) -> Width:
+    def _repeated(self, one: Width, before: int) -> Width:
+        """``before`` so many groups were found."""
         while not self.is_done and (written := self._pieces[self._at]["repeat"]):
             self._next()
             if written == "?" and self._pieces[self._at - 2]["repeat"]:
                 continue  # lazy
-            one = one.times(*_times(written))
+            least, most = _times(written)
+            one = one.times(least, most)
+            if not least:
+                self._is_optional_from(before)
         return one
 
     def _atom(self) -> Width:

@@ -91,3 +91,16 @@ def test_a_test_that_cannot_be_run_fails_and_says_why(folder: Path, test: str, p
 def test_a_configuration_without_tests_says_so(folder: Path) -> None:
     result = check(folder, CONFIG[: CONFIG.index("    tests:")], "--tests")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "no rule has tests")
+
+
+def test_a_warning_is_told_with_its_place_and_changes_nothing(folder: Path) -> None:
+    branches = CONFIG.replace("subject: urgent", "any: [{ subject: '/at (?P<place>\\w+)/' }, { subject: urgent }]")
+    warned = branches.replace("stop: true", 'then: { sink: out, target: "/to/{{ place }}", payload: x }')
+    result = check(folder, warned)
+    place = f"{folder}/m.yaml:11:32: rules.0.then.target: warning: "
+    assert result.stderr.splitlines() == [
+        f'{place}"place" may be missing: only when.any.0.subject finds it; the delivery would be dead '
+        '(write {{ place | default("…") }})',
+        f'{place}is sent as "_/to/{{{{ place }}}}": a segment cannot be empty (leave out the "/" at the start)',
+    ]
+    assert (result.exit_code, "no faults, 2 warnings" in result.stdout) == (0, True)

@@ -164,7 +164,7 @@ def test_a_fault_is_told_once_at_its_place(
 
 def test_what_a_not_captures_is_no_value() -> None:
     found = faults(when={"not": {"subject": "/(?P<x>a)/"}}, then=[{**GOOD, "topic": "{{ x }}"}])
-    assert found == [(("then", 0, "topic"), 'unknown value "x"')]
+    assert found == [(("then", 0, "topic"), 'unknown value "x": what is found inside of not is no value')]
 
 
 def test_integer_keys_stand_with_an_encoding_that_has_them() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -92,6 +94,37 @@ def test_nothing_that_is_found_is_shorter_or_longer(pattern: str, text: str) -> 
     assert width.least <= len(value.encode()) <= width.octets
     assert len(value) <= width.chars
     assert not widths.mask_of(value) & ~width.mask
+
+
+@given(pattern=patterns, text=texts)
+@example(pattern="(?:b|a)?", text="x")
+@example(pattern="(?:x|(a))", text="x")
+def test_a_group_that_a_match_is_without_is_optional(pattern: str, text: str) -> None:
+    names = iter("tuvwxyz")
+    named = re.sub(r"(?<!\\)\((?!\?)|(?<!\\)\(\?:", lambda _: f"(?P<{next(names)}>", pattern)
+    try:
+        made = regex.Pattern(named)
+    except ValueError:
+        assume(False)
+    found = made.search(text)
+    if found is not None:
+        assert made.names - found.values.keys() <= widths.optional(made.source)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("(?P<a>x)", ""),
+        ("(?P<a>x)+(?P<b>y){1,3}", ""),
+        ("(?P<a>x)?(?P<b>y)*(?P<c>z){0,2}(?P<d>z)", "abc"),
+        ("(?P<a>x)|(?P<b>y)", "ab"),
+        ("(?:(?P<a>x(?P<b>y))|z)(?P<c>u)", "ab"),
+        ("(?P<a>x?|y*)", ""),
+        ("(?P<a>(?P<b>x)?y)", "b"),
+    ],
+)
+def test_what_a_match_can_be_without(pattern: str, names: str) -> None:
+    assert widths.optional(pattern) == set(names)
 
 
 def test_widths_are_added_chosen_and_repeated() -> None:

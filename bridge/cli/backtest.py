@@ -109,9 +109,10 @@ class _Tables(_Report):
         self._zone = settings.timezone
         self._compares = compares
         self._mails = 0
-        self._concerned = 0
+        self._concerned = 0  # mails that fire a rule, or that differ
         self._fired: collections.Counter[str] = collections.Counter({rule.name: 0 for rule in settings.rules})
         self._failed: collections.Counter[str] = collections.Counter()
+        self._suppressed: collections.Counter[str] = collections.Counter()
         names = ("arrived", "from", "subject", "rule", "sends")
         columns = (Column(name, overflow="fold") for name in names)  # what is cut off might be what differs
         self._table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
@@ -119,9 +120,11 @@ class _Tables(_Report):
     def add(self, tried: Any) -> None:
         self._mails += 1
         self._failed.update(verdict.rule for verdict in tried.verdicts if verdict.error)
-        self._fired.update(verdict.rule for verdict in tried.verdicts if verdict.matched)
+        fired = [verdict.rule for verdict in tried.verdicts if verdict.matched and not verdict.suppressed]
+        self._fired.update(fired)
+        self._suppressed.update(verdict.rule for verdict in tried.verdicts if verdict.suppressed)
         rows = list(self._differences(tried) if self._compares else self._fires(tried))
-        self._concerned += bool(rows)
+        self._concerned += bool(rows if self._compares else fired)
         about = self._about(tried.mail)
         for rule, sends in rows:
             self._table.add_row(*about, rule, sends)
@@ -148,15 +151,16 @@ class _Tables(_Report):
         console = Console(highlight=False)
         if not console.is_terminal:
             console = Console(highlight=False, width=PIPED_COLUMNS)
-        if self._concerned:
+        if self._table.row_count:
             console.print(self._table)
         verb = "differ" if self._compares else "fire a rule"
         lost = f"; {self.lost} could not be read" if self.lost else ""
         console.print(f"{self._mails} mails, {self._concerned} {verb}{lost}", markup=False)
         if not self._compares:
             for name, count in self._fired.items():
+                suppressed = f", {self._suppressed[name]} suppressed" if self._suppressed[name] else ""
                 failed = f", failed on {self._failed[name]}" if self._failed[name] else ""
-                console.print(f"  {count:>6}  {_short(name)}{failed}", markup=False)
+                console.print(f"  {count:>6}  {_short(name)}{suppressed}{failed}", markup=False)
 
 
 def _sends(mail: Mail, verdict: rules.Verdict) -> Text:

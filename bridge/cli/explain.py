@@ -15,7 +15,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bridge import cli, config, delivery, errors, rules
-from bridge.cli import _mails
+from bridge.cli import _conditions, _mails
 from bridge.mail import Mail, Place
 from bridge.rules import explanation, filters, ledger
 
@@ -98,12 +98,10 @@ def _about(mail: dict[str, Any]) -> str:
 def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict, zone: datetime.tzinfo) -> None:
     mark = ("✓ ", "green") if verdict.matched else ("✗ ", "red")
     says = "matches" if verdict.matched else "does not match"
-    title = Text.assemble(mark, (verdict.rule, "bold"), f" {says}", *([", and stops"] if verdict.stopped else []))
-    branch = tree.add(title)
-    reason = None if verdict.matched else explanation.reason(verdict)
-    for line in explanation.reason_first(verdict):
-        mark = ("✓ ", "green") if line.held else ("because " if line is reason else "✗ ", "red")
-        branch.add(Text.assemble(mark, _checked(line)))
+    suppressed = (", suppressed" if verdict.suppressed else "", "red")
+    stops = ", and stops" if verdict.stopped else ""
+    branch = tree.add(Text.assemble(mark, (verdict.rule, "bold"), f" {says}", suppressed, stops))
+    _conditions.add(branch, verdict)
     if verdict.values:
         branch.add(Text("values: " + ", ".join(f"{name} = {_value(value)}" for name, value in verdict.values.items())))
     for one, encoding in explanation.in_order(verdict):
@@ -111,15 +109,6 @@ def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict, zone: datetime.tzi
     for name, changes in (("after", verdict.after), ("failed", verdict.failed)):
         if told := ", ".join(f"{one.op} {one.argument}".strip() for one in changes):
             branch.add(Text(f"{name}: {_mails.line(told)}", style="dim"))
-
-
-def _checked(line: rules.Checked) -> Text:
-    return Text.assemble(
-        (line.path, "cyan"),
-        f": wanted {_mails.line(line.wanted)}",
-        ("; saw ", "dim"),
-        _mails.line(line.saw) or "nothing",
-    )
 
 
 def _value(value: Any) -> str:
@@ -141,7 +130,9 @@ def _delivery(mail: Mail, one: delivery.Delivery, encoding: str, zone: datetime.
         return tree
     octets = one.payload[:HEX_OCTETS].hex(" ") + (" …" if len(one.payload) > HEX_OCTETS else "")
     tree.add(Text(f"{encoding}, {len(one.payload)} B: {octets}", style="dim"))
-    tree.add(Text(_mails.line(explanation.decoded(one, encoding)) or "(empty)"))
+    decoded = explanation.decoded(one, encoding)
+    if decoded != filters.tojson(one.payload.hex()):  # octets have no other form
+        tree.add(Text(_mails.line(decoded) or "(empty)"))
     options = [f"{name}: {_value(value)}" for name, value in one.options.items() if value not in (one.target, {})]
     if told := ", ".join([*options, *_times(facts, one, zone)]):
         tree.add(Text(told, style="dim"))

@@ -71,7 +71,7 @@ def _verdict(settings: config.Settings, rule: rules_.Rule, mail: Mail) -> rules.
 def _tell_why_not(verdict: rules.Verdict) -> None:
     click.echo(f"{click.style('✗', fg='red')} {verdict.rule} does not match: nothing is sent", err=True)
     for line in explanation.reason_first(verdict):
-        if not line.held:
+        if not line.held and not explanation.in_not(line.path):
             click.echo(f"  {line.path}: wanted {_mails.line(line.wanted)}; saw {_mails.line(line.saw)}", err=True)
 
 

@@ -59,6 +59,7 @@ def _rule(mail: Mail, verdict: rules.Verdict) -> dict[str, Any]:
         "name": verdict.rule,
         "matched": verdict.matched,
         "stopped": verdict.stopped,
+        **({"suppressed": True} if verdict.suppressed else {}),
         "conditions": [dataclasses.asdict(line) for line in reason_first(verdict)],
         "values": {name: plain(value) for name, value in verdict.values.items()},
         "deliveries": deliveries(mail, verdict),
@@ -99,6 +100,11 @@ def reason(verdict: rules.Verdict) -> rules.Checked | None:
 
 def _in_group(path: str) -> bool:
     return path.startswith("when.") and any(f".{group}." in path for group in ("any", "all", "not"))
+
+
+def in_not(path: str) -> bool:
+    """Whether it is inside of ``not``: that it does not hold there is no reason why a rule does not match."""
+    return path.startswith("when.") and ".not." in path
 
 
 def _delivery(mail: Mail, delivery: Delivery, encoding: str) -> dict[str, Any]:

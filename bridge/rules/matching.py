@@ -237,10 +237,12 @@ class Not(Node):
 class Named(Node):
     """A group as it is written, with a line of its own in the explanation, above those of its members."""
 
-    def __init__(self, path: str, wanted: str, group: Node) -> None:
+    def __init__(self, path: str, wanted: str, group: Node, *, saw: tuple[str, str]) -> None:
+        """``saw`` is what is said where it holds, and where it does not."""
         self._path = path
         self._wanted = wanted
         self._group = group
+        self._held, self._not_held = saw
         self.need, self.late, self.fleeting = group.need, group.late, group.fleeting
         self.names, self.mentions = group.names, group.mentions
         self.beyond_text = group.beyond_text
@@ -250,7 +252,7 @@ class Named(Node):
             return self._group.holds(look)
         at = len(look.lines)
         held = self._group.holds(look)
-        saw = "it is so" if held else "it is not so"
+        saw = self._held if held else self._not_held
         look.lines.insert(at, rules.Checked(path=self._path, held=held, wanted=self._wanted, saw=saw))
         return held
 

@@ -15,16 +15,17 @@ def compile_when(when: Any, path: str = "when") -> matching.Group:
 
 def _node(path: str, key: str, setting: Any) -> matching.Node:
     if key == "not":
-        return matching.Named(path, "not what follows", matching.Not(compile_when(setting, path)))
+        inner = matching.Not(compile_when(setting, path))
+        return matching.Named(path, "not what follows", inner, saw=("it does not hold", "it holds"))
     if key == "forwarded":
         return matching.Carried(path, compile_when(setting, path))
     if key in ("any", "all"):
         members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
-        return (
-            matching.Named(path, "one of what follows", matching.Any_(members))
-            if key == "any"
-            else matching.Named(path, "all of what follows", matching.All(members))
-        )
+        if key == "any":
+            saw = ("one of it holds", "none of it holds")
+            return matching.Named(path, "one of what follows", matching.Any_(members), saw=saw)
+        saw = ("all of it holds", "not all of it holds")
+        return matching.Named(path, "all of what follows", matching.All(members), saw=saw)
     plugin: rules.ConditionPlugin = plugins.find("conditions", key)
     return matching.Leaf(path, plugin.make(setting))
 

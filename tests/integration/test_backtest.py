@@ -79,6 +79,7 @@ def test_what_a_throttle_suppresses_is_told(dovecot: Dovecot, tmp_path: Path) ->
     done = command.mailwire("backtest", "-c", str(path), "--last", "6")
 
     assert re.findall(r"motion\s+(\S+)", done.stdout)[:2] == ["out", "suppressed"]
+    assert words(done.stdout)[-2:] == ["6 mails, 1 fire a rule", "1 motion, 1 suppressed"]
 
 
 def test_what_does_not_fit_on_the_screen_is_folded_and_not_cut_off(dovecot: Dovecot, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,83 @@ def test_a_hostile_mail_cannot_speak_to_the_terminal(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_secrets_are_not_shown() -> None:
     assert "the-password" not in run("motion.eml").output + run("--json", "motion.eml").output
+
+
+def tree(folder: Path, when: str, mail: bytes = MAIL, then: str = "{ sink: out, payload: x }") -> list[str]:
+    """What is told of one rule, the indentation left."""
+    head, *_ = CONFIG.partition("  - name: motion")
+    (folder / "mailwire.yaml").write_text(f"{head}  - name: r\n    when: {when}\n    then: {then}\n")
+    (folder / "tree.eml").write_bytes(mail)
+    result = run("tree.eml")
+    assert result.exit_code == 0, result.output
+    return [re.sub(r"[│├└─]", " ", line)[4:].rstrip() for line in result.output.splitlines()[2:]]
+
+
+def test_the_members_of_a_group_stand_under_it(folder: Path) -> None:
+    any_ = "any: [{ subject: motion, from: x.example }, { all: [{ subject: at }, { subject: door }] }]"
+    assert tree(folder, f"{{ from: cameras.example, {any_} }}") == [
+        "✗ r does not match",
+        "    because when.any: wanted one of what follows; saw none of it holds",
+        "        ✗ when.any.0",
+        '            ✓ when.any.0.subject: wanted contains "motion"; saw Motion at Hall',
+        '            ✗ when.any.0.from: wanted *@x.example; saw "Cam" <cam@cameras.example>',
+        "        ✗ when.any.1.all: wanted all of what follows; saw not all of it holds",
+        '            ✓ when.any.1.all.0.subject: wanted contains "at"; saw Motion at Hall',
+        '            ✗ when.any.1.all.1.subject: wanted contains "door"; saw Motion at Hall',
+        '    ✓ when.from: wanted *@cameras.example; saw "Cam" <cam@cameras.example>',
+    ]
+
+
+def test_below_a_not_nothing_is_good_or_bad(folder: Path) -> None:
+    lines = tree(folder, "{ subject: motion, not: { subject: door, any: [{ from: cameras.example }] } }")
+    assert lines[:6] == [
+        "✓ r matches",
+        '    ✓ when.subject: wanted contains "motion"; saw Motion at Hall',
+        "    ✓ when.not: wanted not what follows; saw it does not hold",
+        '        · when.not.subject did not hold: wanted contains "door"; saw Motion at Hall',
+        "        · when.not.any held: wanted one of what follows; saw one of it holds",
+        '            · when.not.any.0.from held: wanted *@cameras.example; saw "Cam" <cam@cameras.example>',
+    ]
+    assert tree(folder, "{ not: { subject: motion } }") == [
+        "✗ r does not match",
+        "    because when.not: wanted not what follows; saw it holds",
+        '        · when.not.subject held: wanted contains "motion"; saw Motion at Hall',
+    ]
+
+
+def test_what_a_carried_mail_lacks_stands_under_it_and_first(folder: Path) -> None:
+    inner = b"Content-Type: message/rfc822\r\n\r\nFrom: x@y.example\r\nSubject: Open\r\n\r\nHi\r\n"
+    lines = tree(folder, "{ from: cameras.example, forwarded: { subject: [open], from: z.example } }",
+                 MAIL.replace(b"\r\n\r\nHi\r\n", b"\r\n" + inner))  # fmt: skip
+    assert lines == [
+        "✗ r does not match",
+        '    ✓ when.forwarded: wanted a mail that it carries; saw carries "Open"',
+        "        because when.forwarded.from: wanted *@z.example; saw x@y.example",
+        '        ✓ when.forwarded.subject: wanted contains "open"; saw Open',
+        '    ✓ when.from: wanted *@cameras.example; saw "Cam" <cam@cameras.example>',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("then", "shown"),
+    [
+        ("payload: [1, 2, 255], as: bytes", ["bytes, 3 B: 01 02 ff"]),
+        ("payload: '', as: bytes", ["bytes, 0 B:", '(empty)']),
+        ("payload: ab, as: bytes", ["bytes, 2 B: 61 62", "ab"]),
+        ("payload: [255], as: base64", ["base64, 4 B: 2f 77 3d 3d", '"ff"']),
+    ],
+)  # fmt: skip
+def test_octets_that_have_no_other_form_are_shown_once(folder: Path, then: str, shown: list[str]) -> None:
+    lines = tree(folder, "{ subject: motion }", then=f"{{ sink: out, {then} }}")
+    assert [line.strip() for line in lines[3:]] == shown
+
+
+def test_what_the_throttle_drops_is_told_on_the_rule(folder: Path) -> None:
+    (folder / "mailwire.yaml").write_text(
+        CONFIG.replace("- name: door", "- name: door\n    throttle: 1/1h\n    stop: true")
+    )
+    (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))
+    doors = [json.loads(line)["rules"][1] for line in run("--json", "door.eml", "door.eml").stdout.splitlines()]
+    assert [door.get("suppressed") for door in doors] == [None, True]
+    titles = re.findall(r"✓ (door .*)", run("door.eml", "door.eml").output)
+    assert titles == ["door matches, and stops", "door matches, suppressed, and stops"]

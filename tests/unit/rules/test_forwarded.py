@@ -100,7 +100,7 @@ def test_explain_says_what_is_carried_and_what_of_it_did_not_hold() -> None:
     assert explained(making.mail(QUOTED), when=when) == [
         ("when.forwarded", True, 'carries "Wartung"'),
         ("when.forwarded.subject", False, "Wartung"),
-        ("when.forwarded.any", False, "it is not so"),
+        ("when.forwarded.any", False, "none of it holds"),
         ("when.forwarded.any.0.to", False, "ada@example.org"),
         ("when.subject", True, "Motion at Hall"),
     ]

@@ -112,7 +112,10 @@ class _Bridge:
         waits in the store like the rest.
 
         Raises:
-            errors.ConfigError: they cannot be used; all is as it was.
+            errors.ConfigError: a rule or a sink cannot be used. Rules and mailboxes are as they were, and so are the
+                sinks, but for one that cannot be opened again as it was, which is logged. (That is found out before
+                anything else is touched; a mailbox opens whatever its settings are, and tells of them when it
+                connects.)
         """
         rulebook, ends, mailboxes = await asyncio.to_thread(self._prepare, settings)
         async with self.turn:

@@ -26,6 +26,8 @@ import pydantic
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
+from bridge import wording
+
 DEPTH = 60  # of nested lists and maps; a rule needs about ten
 SECRET_BYTES = 1_000_000
 LEAST_S = 0.001  # of a positive duration
@@ -263,7 +265,7 @@ def duration_s(value: Any) -> float:
         return value.total_seconds()
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         return float(match[1]) * _SECONDS[match[2]]
-    raise ValueError(f"{value!r} is no duration; write it like 30s, 5m, 2h or 1d")
+    raise ValueError(f"{_quoted(value)} is no duration; write it like 30s, 5m, 2h or 1d")
 
 
 def size_octets(value: Any) -> int:
@@ -276,7 +278,11 @@ def size_octets(value: Any) -> int:
         return value
     if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
         return int(float(match[1]) * _OCTETS[match[2]])
-    raise ValueError(f"{value!r} is no size; write it like 512B, 8kB or 1MB")
+    raise ValueError(f"{_quoted(value)} is no size; write it like 512B, 8kB or 1MB")
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else wording.describe(value).removeprefix("the number ")
 
 
 def positive_duration_s(value: Any) -> float:

@@ -63,8 +63,8 @@ class _Run:
             at = _mails.moment(test.at, self._settings.timezone) if test.at else None
             key = "mail"
             mails = [
-                _mails.read(path, dataclasses.replace(place, uid=uid), flags=[*test.flags])
-                for uid, path in enumerate(test.mail, 1)
+                _mails.read(one.path, dataclasses.replace(place, uid=uid), flags=[*test.flags], name=one.written)
+                for uid, one in enumerate(test.mail, 1)
             ]
         except click.BadParameter as error:
             return [((key,), error.message)]

@@ -43,8 +43,10 @@ def moment(written: str, zone: datetime.tzinfo) -> float:
         raise click.BadParameter(f'"{written}" is no time; write it like 2026-11-01T07:30', param_hint="--at") from None
 
 
-def read(path: Path, at: Place, *, flags: Sequence[str] = (), received: datetime.datetime | None = None) -> Mail:
-    """The mail in this file; ``received`` as ``Mail.from_bytes`` takes it.
+def read(
+    path: Path, at: Place, *, flags: Sequence[str] = (), received: datetime.datetime | None = None, name: str = ""
+) -> Mail:
+    """The mail in this file; ``received`` as ``Mail.from_bytes`` takes it; ``name`` is what people call the file.
 
     Raises:
         errors.MailError: the file cannot be read.
@@ -52,7 +54,7 @@ def read(path: Path, at: Place, *, flags: Sequence[str] = (), received: datetime
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise errors.MailError(f"{path}: {error.strerror or error}") from None
+        raise errors.MailError(f"{name or path}: {error.strerror or error}") from None
     return Mail.from_bytes(raw, place=at, flags=flags, received=received)
 
 

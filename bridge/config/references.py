@@ -95,7 +95,7 @@ class _Reader:
         children = self._secrets.children
         if not isinstance(children, dict) or name not in children:
             hint = did_you_mean(name, children if isinstance(children, dict) else ())
-            raise yaml.WrongTag(f"{self._folder / SECRETS} has no secret {name!r}{hint}")
+            raise yaml.WrongTag(f'{self._folder / SECRETS} has no secret "{name}"{hint}')
         value = children[name][1]
         return dataclasses.replace(place, plain=value.plain, secret=True)
 

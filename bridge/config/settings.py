@@ -77,7 +77,7 @@ def sink_model(kind: Any) -> type[sinks.Settings]:
     known = plugins.names("sinks")
     if kind not in known:
         hint = spelling.did_you_mean(kind, known) or f"; there are {', '.join(known)}"
-        raise _at("type", _wrong(f"no type of sink is called {kind!r}{hint}"))
+        raise _at("type", _wrong(f'no type of sink is called "{kind}"{hint}'))
     try:
         model: type[sinks.Settings] = plugins.find("sinks", kind).settings
     except ImportError as error:
@@ -97,7 +97,7 @@ def _zone(value: Any) -> Any:
         return zoneinfo.ZoneInfo(value)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         hint = spelling.did_you_mean(value, zoneinfo.available_timezones())
-        raise _wrong(f"{value!r} is no time zone of the IANA database{hint or ', such as Europe/Berlin'}") from None
+        raise _wrong(f'"{value}" is no time zone of the IANA database{hint or ", such as Europe/Berlin"}') from None
 
 
 def _state(value: str) -> str:

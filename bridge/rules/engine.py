@@ -41,7 +41,7 @@ def compile_rules(
             try:
                 found.append(compiled.CompiledRule(rule, kinds_of_sinks=sinks))
             except (ValueError, LookupError) as error:
-                reason = f"no sink is called {error}" if isinstance(error, KeyError) else str(error)
+                reason = f'no sink is called "{error.args[0]}"' if isinstance(error, KeyError) else str(error)
                 faults.append(errors.Fault(file="rules", path=f"rules.{n}", message=reason))
         if faults:
             raise errors.ConfigError(faults)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from bridge import schema
+from bridge import schema, wording
 from bridge.rules import nested
 from bridge.rules.nested import Place
 
@@ -94,16 +94,29 @@ def _wrong_deliveries(wanted: Any) -> Iterator[tuple[Place, str]]:
                 yield ("deliveries", n, key), _unknown(key, _DELIVERY)
 
 
-def _beside_the_configuration(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    return tuple(map(schema.absolute, paths))
+class MailFile(nested.Parsed):
+    """An .eml file beside the configuration: as it is written, and where that is."""
+
+    def __init__(self, written: Any) -> None:
+        if not isinstance(written, str):
+            raise ValueError(wording.expected(["the name of a file"], written))  # noqa: TRY004 — pydantic wants ValueError
+        self.written = written
+        try:
+            self.path = schema.absolute(Path(written))
+        except RuntimeError as error:  # ~nobody/a.eml
+            raise ValueError(str(error)) from None
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        return {"format": "path", "type": "string"}
 
 
 class GoldenTest(schema.Model):
     """A mail, and what the rule has to make of it."""
 
-    mail: Annotated[
-        tuple[Path, ...], nested.NOT_EMPTY, nested.LISTED, pydantic.AfterValidator(_beside_the_configuration)
-    ] = pydantic.Field(description="An .eml file beside the configuration; of several the last one counts.")
+    mail: Annotated[tuple[MailFile, ...], nested.NOT_EMPTY, nested.LISTED] = pydantic.Field(
+        description="An .eml file beside the configuration; of several the last one counts."
+    )
     expect: Expectation = pydantic.Field(
         default_factory=lambda: Expectation(True), description="What comes of it: true, false, a map, or deliveries."
     )

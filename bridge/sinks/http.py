@@ -43,7 +43,7 @@ def _parse(text: str) -> _url.Url:
 def _check_names(headers: dict[str, Any]) -> dict[str, Any]:
     for name in headers:
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a header")
+            raise ValueError(f'"{name}" is no name of a header')
         if name.lower() in FRAMING:
             raise ValueError(f"{name} is set by HTTP itself")
     return headers

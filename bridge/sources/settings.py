@@ -20,7 +20,7 @@ def _each_once(folders: tuple[str, ...]) -> tuple[str, ...]:
     for name in folders:
         key = "INBOX" if name.upper() == "INBOX" else name  # the only name without case (RFC 9051, section 5.1)
         if key in seen:
-            raise ValueError(f"{name!r} stands here twice")
+            raise ValueError(f'"{name}" stands here twice')
         seen.add(key)
     return folders
 

@@ -76,7 +76,8 @@ def test_a_mail_is_looked_at_by_the_rules_in_their_order(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("test", "place", "said"),
     [
-        ("{ mail: mails/gone.eml }", "mail", "No such file or directory"),
+        ("{ mail: mails/gone.eml }", "mail", "2.mail: mails/gone.eml: No such file or directory"),
+        ("{ mail: [mails/news.eml, ./gone.eml] }", "mail", "2.mail: ./gone.eml: No such file or directory"),
         ("{ mail: mails/motion.eml, mailbox: wrok }", "mailbox", 'no mailbox is called "wrok"; there are: home, work'),
         ("{ mail: mails/motion.eml, at: noon }", "at", '"noon" is no time'),
     ],

@@ -93,11 +93,11 @@ def test_the_fault_of_the_interface(folder: Path) -> None:
         ("log_level:", "1:11: log_level: expected debug, info, warning or error, got nothing"),
         (
             "timezone: Europe/Berln",
-            "1:11: timezone: 'Europe/Berln' is no time zone of the IANA database; did you mean \"Europe/Berlin\"?",
+            '1:11: timezone: "Europe/Berln" is no time zone of the IANA database; did you mean "Europe/Berlin"?',
         ),
         (
             "timezone: ../../etc/passwd",
-            "1:11: timezone: '../../etc/passwd' is no time zone of the IANA database, such as ",
+            '1:11: timezone: "../../etc/passwd" is no time zone of the IANA database, such as ',
         ),
         ("timezone: 5", "1:11: timezone: expected a text, got a number; put it in quotes"),
         ("state: postgresql://u:pw@db/x", "1:8: state: postgresql is not yet supported; write sqlite:///FILE"),
@@ -147,7 +147,7 @@ def test_the_fault_of_the_interface(folder: Path) -> None:
         ),
         ("mailboxes: {a: {host: a, user: b, password: c, trust: x}}", "1:48: mailboxes.a.trust: not yet supported"),
         ("sinks: {a: {url: x}}", "1:9: sinks.a.type: missing"),
-        ("sinks: {a: {type: mqqt}}", "1:19: sinks.a.type: no type of sink is called 'mqqt'; did you mean \"mqtt\"?"),
+        ("sinks: {a: {type: mqqt}}", '1:19: sinks.a.type: no type of sink is called "mqqt"; did you mean "mqtt"?'),
         ("sinks: {a: {type: [mqtt]}}", "1:19: sinks.a.type: expected a text, got a list"),
         ("sinks: {a: 5}", "1:12: sinks.a: expected a map, got a number"),
         ("sinks: {a: {type: mqtt}}", "1:9: sinks.a.url: missing"),

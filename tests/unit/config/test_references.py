@@ -34,9 +34,9 @@ def test_a_secret_comes_from_secrets_yaml_beside_the_file(tmp_path: Path) -> Non
         ({}, "mailwire.yaml:1:49: mailboxes.home.password: secrets.yaml: there is no such file"),
         (
             {"secrets": "hme: hush\n"},
-            "mailwire.yaml:1:49: mailboxes.home.password: secrets.yaml has no secret 'home'; did you mean \"hme\"?",
+            'mailwire.yaml:1:49: mailboxes.home.password: secrets.yaml has no secret "home"; did you mean "hme"?',
         ),
-        ({"secrets": "hush\n"}, "mailwire.yaml:1:49: mailboxes.home.password: secrets.yaml has no secret 'home'"),
+        ({"secrets": "hush\n"}, 'mailwire.yaml:1:49: mailboxes.home.password: secrets.yaml has no secret "home"'),
         ({"secrets": "home: 12345\n"}, "mailwire.yaml:1:49: mailboxes.home.password: expected a text, got a number"),
         (
             {"secrets": "home: [\n"},

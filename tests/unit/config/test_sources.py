@@ -137,12 +137,12 @@ def test_an_empty_variable_counts_as_none(folder: Path) -> None:
         (
             "MAILWIRE_MAILBOXES__HOME__POLL",
             "5",
-            "MAILWIRE_MAILBOXES__HOME__POLL: mailboxes.home.poll: '5' is no duration; write it like 30s, 5m, 2h or 1d",
+            'MAILWIRE_MAILBOXES__HOME__POLL: mailboxes.home.poll: "5" is no duration; write it like 30s, 5m, 2h or 1d',
         ),
         (
             "MAILWIRE_TIMEZONE",
             "Mars",
-            "MAILWIRE_TIMEZONE: timezone: 'Mars' is no time zone of the IANA database",
+            'MAILWIRE_TIMEZONE: timezone: "Mars" is no time zone of the IANA database',
         ),
         (
             "MAILWIRE_MAILBOXES__HOME__PROT",

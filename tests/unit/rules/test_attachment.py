@@ -260,7 +260,7 @@ def test_a_file_of_which_only_the_beginning_came_is_none() -> None:
         ({}, (), "an empty map holds for every attachment; write true"),
         ({"nme": "a"}, ("nme",), 'unknown key; did you mean "name"?'),
         ({"json": "a"}, ("json",), "unknown key"),
-        ({"larger": "big"}, ("larger",), "'big' is no size; write it like 512B, 8kB or 1MB"),
+        ({"larger": "big"}, ("larger",), '"big" is no size; write it like 512B, 8kB or 1MB'),
         ({"type": []}, ("type",), "write a glob, or a list of globs"),
         ({"name": ["a", 3]}, ("name",), "write a glob, or a list of globs"),
         ("/jpe?g/", (), 'a file name is a glob like "*.jpg" or a list of them, no regex'),

@@ -174,7 +174,7 @@ def test_changes_go_flags_first_then_copies_then_the_move() -> None:
 
 
 def test_a_rule_for_a_sink_that_is_not_there_does_not_compile() -> None:
-    with pytest.raises(errors.ConfigError, match="no sink is called 'brokr'"):
+    with pytest.raises(errors.ConfigError, match='no sink is called "brokr"'):
         making.compiled(making.rule(then=[{"sink": "brokr"}]))
 
 

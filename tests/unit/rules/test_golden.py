@@ -117,3 +117,19 @@ def test_what_cannot_be_expected_is_a_fault_at_its_place(expect: Any, at: tuple[
     (error,) = caught.value.errors()
     assert error["loc"] == ("tests", 0, "expect", *at)
     assert message in error["msg"]
+
+
+@pytest.mark.parametrize(
+    ("mail", "at", "message"),
+    [
+        ([5], (0,), "expected the name of a file, got the number 5"),
+        ("~nobody-of-that-name/a.eml", (0,), "home directory"),
+        ([], (), "must not be empty"),
+    ],
+)
+def test_what_is_no_file_is_a_fault_at_its_place(mail: Any, at: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(pydantic.ValidationError) as caught:
+        settings.Rule.model_validate({"name": "r", "tests": [{"mail": mail}]})
+    (error,) = caught.value.errors()
+    assert error["loc"] == ("tests", 0, "mail", *at)
+    assert message in error["msg"]

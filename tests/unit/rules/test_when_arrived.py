@@ -199,7 +199,7 @@ def test_what_was_wanted_and_seen_is_told(key: str, setting: Any, wanted: str, s
         ({"days": "mon-weekend"}, ("days",), None),
         ({"days": "mon-"}, ("days",), None),
         ({"days": 1}, ("days",), "write a day like mon, a span like mon-fri, weekdays or weekend"),
-        ({"max_age": "10"}, ("max_age",), "'10' is no duration; write it like 30s, 5m, 2h or 1d"),
+        ({"max_age": "10"}, ("max_age",), '"10" is no duration; write it like 30s, 5m, 2h or 1d'),
         ({"max_age": "0s"}, ("max_age",), "is too short; 1ms is the least, written like 30s, 5m or 2h"),
         ({"since": "midnigt"}, ("since",), '"midnigt" is no day; did you mean "midnight"?'),
         ({"since": "2026-02-30"}, ("since",), '"2026-02-30" is no date; write it like 2026-11-01'),

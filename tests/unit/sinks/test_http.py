@@ -62,6 +62,11 @@ def test_credentials_that_contradict_each_other_are_a_fault(settings: dict[str, 
         http.Settings.model_validate({"type": "http", "url": "http://x", **settings})
 
 
+def test_the_name_that_is_wrong_stands_in_double_quotes() -> None:
+    with pytest.raises(pydantic.ValidationError, match='"X Y" is no name of a header'):
+        http.Action.model_validate({"headers": {"X Y": "x"}})
+
+
 def test_values_of_headers_are_secrets() -> None:
     made = http.Settings.model_validate({"type": "http", "url": "http://x", "headers": {"X-Key": "hunter2"}})
     assert "hunter2" not in f"{made!r} {made.model_dump()} {made.model_dump_json()}"

@@ -13,9 +13,9 @@ WAITS = ("timeout", "idle_renew", "poll", "reconcile", "retry_min", "retry_max",
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"folders": ["INBOX", "Alarms", "INBOX"]}, "'INBOX' stands here twice"),
+        ({"folders": ["INBOX", "Alarms", "INBOX"]}, '"INBOX" stands here twice'),
         ({"folders": []}, "at least 1"),
-        ({"folders": ["INBOX", "inbox"]}, "'inbox' stands here twice"),
+        ({"folders": ["INBOX", "inbox"]}, '"inbox" stands here twice'),
         *(({name: "0s"}, "is too short; 1ms is the least") for name in WAITS),
         *(({name: "366d"}, "is too long") for name in WAITS),
         ({"poll": "soon"}, "no duration"),

@@ -16,7 +16,7 @@ start (``Delivery.dead``), and the rule's other actions go out.
     expression.py    ``if``: comparisons of like with like
     template.py      strings with {{ … }}: native values, cleaned segments (filters.py, values.py, view.py)
     conditions/      one file a key of ``when``
-    extract/         one file a source of ``extract`` (searching.py)
+    extract/         one file a source of ``extract`` (searching.py; address_search.py: in addresses)
     kinds/           one file a type of a value: what was found → number, time, picture …
     written/         numbers, sums, times and codes as people write them, in many languages
     labels.py        what stands beside a label; fields.py: paths into schema.org data

@@ -63,8 +63,8 @@ def _raw(written: Any, kinds: Mapping[str, str], mailboxes: Collection[str]) -> 
         return
     named = written.get("mailboxes")
     yield from _mailboxes(named if isinstance(named, list) else [named], mailboxes)
-    when, is_sound = _mended(settings.When, written.get("when", {}))
-    known = Known(_found(when, written.get("extract", {})) if is_sound else None)
+    when, is_sound = _mended(settings.When, written.get("when") or {})
+    known = Known(_found(when, written.get("extract") or {}) if is_sound else None)
     if when is not None:
         yield from _captures(when, ("when",))
         yield from _expressions(when, ("when",), known)
@@ -130,11 +130,11 @@ def _captures(when: Any, at: Place) -> Iterator[Fault]:
 def _conditions(when: Any, at: Place) -> Iterator[tuple[Place, rules.Condition]]:
     """Every condition and where it is written."""
     for key, setting in when.items():
-        if key in ("not", "forwarded"):
-            yield from _conditions(setting, (*at, key))
-        elif key in ("any", "all"):
+        if key in settings.GROUPS and isinstance(setting, tuple):
             for n, one in enumerate(setting):
                 yield from _conditions(one, (*at, key, n))
+        elif key in ("not", "forwarded"):
+            yield from _conditions(setting, (*at, key))
         else:
             yield (*at, key), plugins.find("conditions", key).make(setting)
 

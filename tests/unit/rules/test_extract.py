@@ -44,8 +44,31 @@ def test_a_value_is_found(extract: Any, value: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("extract", "value"),
+    [
+        ({"from": True}, "cam@cameras.example"),
+        ({"from": {"name": True}}, "Cam"),
+        ({"from": "/(.*)@CAMERAS/"}, "cam"),
+        ({"to": True}, "Ada.B@house.example"),
+        ({"to": {"name": True}}, "Bob"),  # the first that has one
+        ({"to": {"name": "/^b(.*)/"}}, "ob"),
+        ({"to": "/bob.*/"}, "bob@house.example"),
+        ({"to": "/house.*bob/", "default": "each by itself"}, "each by itself"),
+        ({"cc": r"/(\w+)@x/"}, "me"),
+        ({"reply_to": True}, "back@x.example"),
+        ({"reply_to": {"name": True}, "default": "none"}, "none"),
+    ],
+)
+def test_an_address_or_its_name_is_found(extract: Any, value: object) -> None:
+    mail = making.mail(To="Ada.B@house.example, Bob <bob@house.example>", Cc="me@x.example", Reply_To="back@x.example")
+    (verdict,) = making.evaluate(mail, making.rule(extract={"x": extract}))
+    assert verdict.values == {"x": value}
+
+
+@pytest.mark.parametrize(
     ("extract", "saw"),
     [
+        ({"cc": True}, "not found"),
         ({"body": "/nope/"}, "not found"),
         ({"body": r"/word=(\w+)/", "type": "int"}, '"abc" is no whole number'),
         ({"body": r"/temp=(\S+)/", "type": "int"}, '"21.5" is no whole number'),
@@ -78,6 +101,11 @@ def test_if_sees_what_was_extracted() -> None:
         ({"x": {"body": "/(/"}}, ("x", "body"), "RE2 refuses this regex: missing ): ("),
         ({"x": [{"body": "/a/"}, {"header.X": "/(/"}]}, ("x", 1, "header.X"), "RE2 refuses this regex: missing ): ("),
         ({"x": {"bdy": "/a/"}}, ("x", "bdy"), 'unknown key; did you mean "body"?'),
+        ({"x": {"frm": True}}, ("x", "frm"), 'unknown key; did you mean "from"?'),
+        ({"x": {"from": "*@b.example"}}, ("x", "from"), None),
+        ({"x": {"from": {"nam": True}}}, ("x", "from", "nam"), 'unknown key; did you mean "name"?'),
+        ({"x": {"from": {"name": "/(/"}}}, ("x", "from", "name"), "RE2 refuses this regex: missing ): ("),
+        ({"x": {"from": {}}}, ("x", "from"), "write {name: true}, or {name: '/a regex/'}"),
         ({"x": {"forwarded.bdy": "/a/"}}, ("x", "forwarded.bdy"), 'unknown key; did you mean "forwarded.body"?'),
         ({"x": {"forwrded.body": "/a/"}}, ("x", "forwrded.body"), 'unknown key; did you mean "forwarded.body"?'),
         ({"x": {"body": "/a/", "width": 3}}, ("x", "width"), "goes with type: image"),

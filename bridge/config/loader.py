@@ -41,7 +41,7 @@ class Loaded:
 
     def warnings(self) -> list[errors.Fault]:
         """In file order: what is no fault, but most likely not what is meant."""
-        from bridge.rules import worst_case  # only `check` asks
+        from bridge.rules import unused_keys, worst_case  # only `check` asks
 
         settings = self.settings
         known: dict[str, Any] = {
@@ -51,7 +51,7 @@ class Loaded:
         return self.places.in_order(
             self.fault(("rules", n, *place), f"warning: {message}")
             for n, rule in enumerate(settings.rules)
-            for place, message in worst_case.warnings(rule, **known)
+            for place, message in (*worst_case.warnings(rule, **known), *unused_keys.warnings(rule))
         )
 
 

@@ -32,6 +32,7 @@ start (``Delivery.dead``), and the rule's other actions go out.
     engine.py        settings → ``Rules`` (compiled.py: one rule; when.py, matching.py: ``when``; action.py,
                      sink_fields.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
+    unused_keys.py   ``keys`` that mean no field
     worst_case/      what check warns of: payloads that may not fit
     failing.py       what is told of something that raised
     explanation.py   what ``mailwire explain`` says, as values
@@ -222,6 +223,7 @@ class ExtractPlugin:
     make: Any  # Callable[[Any], Finder]
     summary: str
     dotted: bool = False
+    maps: bool = False  # without a type, what it finds may be a map or a list
 
 
 class Finder(abc.ABC):
@@ -268,3 +270,4 @@ class KindPlugin:
     source: tuple[str, Any] | None = None
     octets: bool = False  # made from octets: a file is handed over as it is, not as its text
     links: bool = False  # an address: of a link it is where that leads to
+    texts: bool = False  # its values are texts: an empty one may stand for none, as a default

@@ -59,7 +59,7 @@ class _Value:
         self.name = name
         self._path = f"extract.{name}"
         self._sources = [_Source(source) for source in extract.sources]
-        self._defaults = [source.default for source in extract.sources if source.has_default]
+        self._default = next((source for source in extract.sources if source.has_default), None)
         self.need = max(source.finder.need for source in self._sources)
         self.beyond_text = any(matching.beyond_text(source.finder) for source in self._sources)
         self._wanted = ", or ".join(source.wanted for source in self._sources)
@@ -71,7 +71,7 @@ class _Value:
     def must_show(self) -> anchors.Needed:
         """What a mail must show for it to be found, where the rule does not match without."""
         found = (source.finder.must_show() for source in self._sources)
-        return anchors.NOTHING if self._defaults else anchors.any_of(found)
+        return anchors.NOTHING if self._default else anchors.any_of(found)
 
     def take(self, look: matching.Look) -> bool:
         """Whether there is a value; it is added to the look's."""
@@ -81,8 +81,12 @@ class _Value:
             if not reason:
                 return self._took(look, value, "")
             reasons.append(reason)
-        if self._defaults:
-            return self._took(look, self._defaults[0], f"{', '.join(reasons)}: default ")
+        if self._default is not None:
+            try:
+                default = self._default.default_for(look.mail, look.moment)
+                return self._took(look, default, f"{', '.join(reasons)}: default ")
+            except ValueError as error:
+                reasons.append(f"default {error}")
         look.note(self._path, self._wanted, held=False, saw=", ".join(reasons))
         return False
 

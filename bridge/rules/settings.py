@@ -108,6 +108,12 @@ _Folder = Annotated[_Name, pydantic.AfterValidator(aftermath.checked_folder)]
 _Flag = Annotated[str, pydantic.AfterValidator(aftermath.checked_flag)]
 
 
+def _not_at_once(expires: float | str) -> float | str:
+    if expires == 0:
+        raise ValueError("expires before it is sent; write how long it is worth something, such as 5m, or leave it out")
+    return expires
+
+
 class Reset(schema.Model):
     """What is sent to the same target some time after the delivery was acknowledged."""
 
@@ -138,7 +144,9 @@ class Action(schema.Model):
         "fail", description="What becomes of a payload above max_bytes."
     )
     delay: timing.Setting | None = pydantic.Field(None, description="Counts from the match.")
-    expires: timing.Setting | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
+    expires: Annotated[timing.Setting, pydantic.AfterValidator(_not_at_once)] | None = pydantic.Field(
+        None, description="Counts from the mail's arrival, plus delay."
+    )
     reset: Reset | None = None
     retry_for: schema.Duration = pydantic.Field(RETRY_FOR_S, description="Default: 1d. After that a delivery is dead.")
 

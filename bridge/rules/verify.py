@@ -14,7 +14,7 @@ import pydantic
 import structlog
 
 from bridge import plugins, rules, spelling
-from bridge.rules import settings, template, verify_action
+from bridge.rules import settings, template, unused_keys, verify_action
 from bridge.rules import when as when_
 from bridge.rules.nested import Place
 from bridge.rules.sources import Extract, ValueName, checked_name
@@ -34,7 +34,8 @@ def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collecti
     """(place, message) of everything that is wrong. ``sinks`` is each sink's name → its type."""
     yield from _mailboxes(rule.mailboxes, mailboxes)
     yield from _captures(rule.when, ("when",))
-    known = Known(when_.compile_when(rule.when).names | frozenset(rule.extract))
+    plain = unused_keys.plain(rule) if any(one.keys for one in rule.then) else None
+    known = Known(when_.compile_when(rule.when).names | frozenset(rule.extract), plain=plain)
     yield from _expressions(rule.when, ("when",), known)
     if rule.throttle is not None:
         yield from verify_action.strings(rule.throttle.per, ("throttle", "per"), known.before_sending)

@@ -72,6 +72,7 @@ REPEATED = {"min": 3, "within": "10m"}
         ({"after": {"reply": "x"}}, ("after", "reply"), "extra_forbidden"),
         ({"after": {"flag": "a b"}}, ("after", "flag", 0), "value_error"),
         ({"then": [{"sink": "b", "expires": 5}]}, ("then", 0, "expires"), "value_error"),
+        ({"then": {"sink": "b", "expires": "0s"}}, ("then", "expires"), "value_error"),
         ({"then": {"sink": "b", "delay": "soon"}}, ("then", "delay"), "value_error"),
         ({"then": {"snk": "b"}}, ("then", "snk"), "rule"),
         ({"then": {"topic": "b"}}, ("then", "sink"), "missing"),

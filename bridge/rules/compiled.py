@@ -198,7 +198,7 @@ class CompiledRule:
         if not self._late.members:
             return True
         held_values = look.values
-        look.values = view.values(look.mail, rule=self.name, found=held_values)
+        look.values = view.values(look.mail, look.moment.zone, rule=self.name, found=held_values)
         try:
             return self._late.holds(look)
         finally:
@@ -209,7 +209,7 @@ class CompiledRule:
         """What comes of it. An action that cannot be rendered costs itself alone: its delivery is dead from the start,
         and what is not sent at all, a reset or a payload that the rule drops, is told in ``error``.
         """
-        known = view.values(look.mail, rule=self.name, found=look.values)
+        known = view.values(look.mail, look.moment.zone, rule=self.name, found=look.values)
         claims = self._repeats(look, known)
         made = [part for one in self._actions for part in one.parts(look.mail, look.moment, known)]
         sent = [part for part in made if isinstance(part, action.Made)]

@@ -16,7 +16,7 @@ import pydantic
 
 from bridge import plugins, rules, schema, spelling
 from bridge.mail import Mail, Place
-from bridge.rules import filters, nested
+from bridge.rules import filters, nested, template
 from bridge.rules.text import clip
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset(  # the template language's own, and the names of what it has built in
     (
         *("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None", "loop"),
-        *("self", "debug", "dict", "namespace", "range", "_compare", "_gaps"),
+        *("self", "debug", "dict", "namespace", "range", "_compare", "_gaps", template.ZONE),
     )
 )
 

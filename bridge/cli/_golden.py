@@ -60,7 +60,7 @@ class _Run:
             mailbox = test.mailbox or next(iter(self._rule.mailboxes or ()), None)
             place = _mails.place(self._settings, mailbox, folder=test.folder)
             key = "at"
-            at = _mails.moment(test.at, self._settings.timezone) if test.at else None
+            when = _mails.looked_at(test.at, self._settings.timezone)
             key = "mail"
             mails = [
                 _mails.read(one.path, dataclasses.replace(place, uid=uid), flags=[*test.flags], name=one.written)
@@ -71,11 +71,10 @@ class _Run:
         except errors.MailError as error:
             return [((key,), str(error))]
         for mail in mails:
-            verdict = self._verdict(mail, at)
+            verdict = self._verdict(mail, when(mail))
         return golden.differences(test.expect, mails[-1], verdict)
 
-    def _verdict(self, mail: Mail, at: float | None) -> rules.Verdict:
-        now = at if at is not None else mail.received.timestamp()
+    def _verdict(self, mail: Mail, now: float) -> rules.Verdict:
         moment = rules.Moment(now=now, zone=self._settings.timezone, bridge=self._settings.name)
         found = self._counted.settle(self._whole.evaluate(mail, moment))
         (alone,) = self._counted_alone.settle(self._alone.evaluate(mail, moment, explain=True), explain=True)

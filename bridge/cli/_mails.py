@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from bridge.rules import engine
 from bridge.rules import settings as rules_
 
 LINE_CHARS = 300
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?", re.ASCII)
 
 
 def place(settings: config.Settings, mailbox: str | None, *, folder: str | None = None, uid: int = 1) -> Place:
@@ -30,17 +32,25 @@ def place(settings: config.Settings, mailbox: str | None, *, folder: str | None 
     return Place(mailbox=name, folder=folder or folders[0], uidvalidity=1, uid=uid)
 
 
-def moment(written: str, zone: datetime.tzinfo) -> float:
-    """POSIX seconds; a time without a zone is in the bridge's.
+def looked_at(written: str | None, zone: datetime.tzinfo) -> Callable[[Mail], float]:
+    """When a mail is looked at, POSIX seconds: at its arrival, unless told otherwise. A time without a zone is in the
+    bridge's, and one without a day is of the day on which the mail arrives.
 
     Raises:
         click.BadParameter: it is no time.
     """
     try:
+        if written is None:
+            return lambda mail: mail.received.timestamp()
+        if _CLOCK.fullmatch(written):
+            clock = datetime.time.fromisoformat(written.zfill(5 if written.count(":") == 1 else 8))
+            return lambda mail: datetime.datetime.combine(mail.received.astimezone(zone), clock, zone).timestamp()
         found = datetime.datetime.fromisoformat(written)
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
+        seconds = (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
     except (ValueError, OverflowError):
-        raise click.BadParameter(f'"{written}" is no time; write it like 2026-11-01T07:30', param_hint="--at") from None
+        wrong = f'"{written}" is no time; write it like 2026-11-01T07:30, or 07:30 for the day of its arrival'
+        raise click.BadParameter(wrong, param_hint="--at") from None
+    return lambda mail: seconds  # noqa: ARG005 — a moment is the same for all
 
 
 def read(

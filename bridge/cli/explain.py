@@ -29,7 +29,9 @@ EVENTS = ("new", "flagged", "unflagged", "seen", "gone", "count")
 @cli.config_option
 @click.option("--mailbox", metavar="NAME", help="The mailbox that it arrives in. Default: the first.")
 @click.option(
-    "--at", metavar="TIME", help="When it is looked at, such as 2026-11-01T07:30. Default: the mail's arrival."
+    "--at",
+    metavar="TIME",
+    help="When it is looked at: 2026-11-01T07:30, or 07:30 of the day of its arrival. Default: its arrival.",
 )
 @click.option("--event", metavar="EVENT", default="new", help="What happened to it. Default: new.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mail, a line each.")
@@ -43,13 +45,12 @@ def command(
     _check_event(event)
     settings = config.load(config_path)
     where = _mails.place(settings, mailbox)
-    when = _mails.moment(at, settings.timezone) if at else None
+    when = _mails.looked_at(at, settings.timezone)
     rule_set = _mails.compiled(settings)
     counted = ledger.Ledger(note=ledger.EXPLAINING)
     for uid, file in enumerate(mails, 1):
         mail = _read(file, dataclasses.replace(where, uid=uid))
-        now = when if when is not None else mail.received.timestamp()
-        moment = rules.Moment(now=now, zone=settings.timezone, bridge=settings.name)
+        moment = rules.Moment(now=when(mail), zone=settings.timezone, bridge=settings.name)
         found = explanation.explain(mail, rule_set, moment, counted)
         if as_json:
             click.echo(json.dumps(found.as_json(), ensure_ascii=False))

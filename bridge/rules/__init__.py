@@ -16,7 +16,7 @@ start (``Delivery.dead``), and the rule's other actions go out.
     expression.py    ``if``: comparisons of like with like
     template.py      strings with {{ … }}: native values, cleaned segments (filters.py, values.py, view.py)
     conditions/      one file a key of ``when``
-    extract/         one file a source of ``extract`` (searching.py)
+    extract/         one file a source of ``extract`` (searching.py; address_search.py: in addresses)
     kinds/           one file a type of a value: what was found → number, time, picture …
     written/         numbers, sums, times and codes as people write them, in many languages
     labels.py        what stands beside a label; fields.py: paths into schema.org data
@@ -33,7 +33,7 @@ start (``Delivery.dead``), and the rule's other actions go out.
                      sink_fields.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
     worst_case/      what check warns of: payloads that may not fit (cleaning.py: topics that are not sent as they are
-                     written; unsure.py: values that may be missing)
+                     written; unsure.py: values that may be missing; unused_keys.py: ``keys`` that mean no field)
     failing.py       what is told of something that raised
     explanation.py   what ``mailwire explain`` says, as values
     golden.py        what a rule makes of a mail beside what its tests expect (expectation.py: as they are written)
@@ -223,6 +223,7 @@ class ExtractPlugin:
     make: Any  # Callable[[Any], Finder]
     summary: str
     dotted: bool = False
+    maps: bool = False  # without a type, what it finds may be a map or a list
 
 
 class Finder(abc.ABC):
@@ -269,3 +270,4 @@ class KindPlugin:
     source: tuple[str, Any] | None = None
     octets: bool = False  # made from octets: a file is handed over as it is, not as its text
     links: bool = False  # an address: of a link it is where that leads to
+    texts: bool = False  # its values are texts: an empty one may stand for none, as a default

@@ -59,7 +59,7 @@ class _Value:
         self.name = name
         self._path = f"extract.{name}"
         self._sources = [_Source(source) for source in extract.sources]
-        self._defaults = [source.default for source in extract.sources if source.has_default]
+        self._default = next((source for source in extract.sources if source.has_default), None)
         self.need = max(source.finder.need for source in self._sources)
         self.beyond_text = any(matching.beyond_text(source.finder) for source in self._sources)
         self._wanted = ", or ".join(source.wanted for source in self._sources)
@@ -71,7 +71,7 @@ class _Value:
     def must_show(self) -> anchors.Needed:
         """What a mail must show for it to be found, where the rule does not match without."""
         found = (source.finder.must_show() for source in self._sources)
-        return anchors.NOTHING if self._defaults else anchors.any_of(found)
+        return anchors.NOTHING if self._default else anchors.any_of(found)
 
     def take(self, look: matching.Look) -> bool:
         """Whether there is a value; it is added to the look's."""
@@ -81,8 +81,12 @@ class _Value:
             if not reason:
                 return self._took(look, value, "")
             reasons.append(reason)
-        if self._defaults:
-            return self._took(look, self._defaults[0], f"{', '.join(reasons)}: default ")
+        if self._default is not None:
+            try:
+                default = self._default.default_for(look.mail, look.moment)
+                return self._took(look, default, f"{', '.join(reasons)}: default ")
+            except ValueError as error:
+                reasons.append(f"default {error}")
         look.note(self._path, self._wanted, held=False, saw=", ".join(reasons))
         return False
 
@@ -194,7 +198,7 @@ class CompiledRule:
         if not self._late.members:
             return True
         held_values = look.values
-        look.values = view.values(look.mail, rule=self.name, found=held_values)
+        look.values = view.values(look.mail, look.moment.zone, rule=self.name, found=held_values)
         try:
             return self._late.holds(look)
         finally:
@@ -205,7 +209,7 @@ class CompiledRule:
         """What comes of it. An action that cannot be rendered costs itself alone: its delivery is dead from the start,
         and what is not sent at all, a reset or a payload that the rule drops, is told in ``error``.
         """
-        known = view.values(look.mail, rule=self.name, found=look.values)
+        known = view.values(look.mail, look.moment.zone, rule=self.name, found=look.values)
         claims = self._repeats(look, known)
         made = [part for one in self._actions for part in one.parts(look.mail, look.moment, known)]
         sent = [part for part in made if isinstance(part, action.Made)]

@@ -39,17 +39,33 @@ class Throttle(schema.Model):
         return Counter("throttle", self.max, self.within, self.per)
 
 
+def short(written: str) -> tuple[int, str] | None:
+    """``5/1m`` → (5, ``1m``); None where it is not written like that."""
+    match = _SHORT.fullmatch(written)
+    return (int(match[1]), match[2].strip()) if match else None
+
+
+def short_schema(example: str) -> dict[str, Any]:
+    """The JSON Schema of ``5/1m``."""
+    return {"type": "string", "pattern": r"^\s*\d+\s*/\s*\d", "examples": [example]}
+
+
+def in_one_line(error: pydantic.ValidationError) -> ValueError:
+    """What is wrong with a map that stands in the file as ``5/1m``: its keys are not there."""
+    return ValueError("; ".join(f"{at[-1]}: {message}" for at, message in nested.faults(error)))
+
+
 def _from_short(value: Any) -> Any:
     if isinstance(value, int | float):
         raise ValueError(_WRITE)  # noqa: TRY004 — pydantic wants ValueError
     if not isinstance(value, str):
         return value
-    if not (match := _SHORT.fullmatch(value)):
+    if not (found := short(value)):
         raise ValueError(_WRITE)
     try:
-        return Throttle(max=int(match[1]), within=match[2].strip())
-    except pydantic.ValidationError as error:  # its keys are not in the file
-        raise ValueError("; ".join(f"{at[-1]}: {message}" for at, message in nested.faults(error))) from None
+        return Throttle(max=found[0], within=found[1])
+    except pydantic.ValidationError as error:
+        raise in_one_line(error) from None
 
 
 class _Short:
@@ -57,8 +73,7 @@ class _Short:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: pydantic.GetJsonSchemaHandler) -> dict[str, Any]:
-        short = {"type": "string", "pattern": r"^\s*\d+\s*/\s*\d", "examples": ["5/1m"]}
-        return {"anyOf": [short, handler(core)]}
+        return {"anyOf": [short_schema("5/1m"), handler(core)]}
 
 
 AnyThrottle = Annotated[Throttle, pydantic.BeforeValidator(_from_short), _Short]

@@ -4,8 +4,9 @@
       - { mail: tests/motion.eml, expect: { values: { place: hall }, deliveries: [{ target: home/hall/motion }] } }
       - { mail: tests/newsletter.eml, expect: false }
 
-Only what is written is compared; the words are those of ``explain --json``. ``because`` is the path of the first reason
-why a rule does not match. Several mails are looked at one after the other, and the last one counts. Pure.
+Only what is written is compared; the words are those of ``explain --json``, and ``topic`` or ``path`` for ``target``.
+``because`` is the path of the first reason why a rule does not match. Several mails are looked at one after the other,
+and the last one counts. Pure.
 """
 
 from __future__ import annotations
@@ -22,27 +23,47 @@ from bridge.rules.nested import Place
 
 _KEYS = ("matched", "stopped", "because", "values", "deliveries")
 _DELIVERY = ("sink", "target", "as", "bytes", "payload", "payload_hex", "options")
+_TARGETS = ("topic", "path")  # what the sinks call it
+_DELIVERY_KEYS = (*_DELIVERY, *_TARGETS)
 
 
 class Expectation(nested.Parsed):
     """``true`` or ``false`` (whether it matches), a map of some of ``matched stopped because values deliveries``, or a
-    list, which is the deliveries.
+    list, which is the deliveries. Of a single delivery the keys may stand in the map.
     """
 
     def __init__(self, written: Any) -> None:
-        self.short = not isinstance(written, Mapping)
-        wanted = {"deliveries": written} if isinstance(written, list | tuple) else written
-        wanted = {"matched": wanted} if isinstance(wanted, bool) else wanted
+        self._unwritten: Place = ()  # what stands above what is written, and is not in the file
+        wanted = self._whole(written)
         if not isinstance(wanted, Mapping):
             raise ValueError("write true, false, a map of " + ", ".join(_KEYS) + ", or a list of deliveries")  # noqa: TRY004 — pydantic wants ValueError
         if wrong := list(_wrong(wanted)):
-            raise nested.error((place if not self.short else place[1:], message) for place, message in wrong)
+            raise nested.error((self.place(place), message) for place, message in wrong)
         self.wanted: dict[str, Any] = dict(wanted)
         self.matched = bool(wanted.get("matched", "because" not in wanted))
 
+    def _whole(self, written: Any) -> Any:
+        """With ``deliveries`` and ``matched`` where the admin writes only what stands in them."""
+        if isinstance(written, bool):
+            self._unwritten = ("matched",)
+            return {"matched": written}
+        if isinstance(written, list | tuple):
+            self._unwritten = ("deliveries",)
+            return {"deliveries": written}
+        if not isinstance(written, Mapping) or "deliveries" in written or not set(written) & set(_DELIVERY_KEYS):
+            return written
+        self._unwritten = ("deliveries", 0)
+        delivery = {key: value for key, value in written.items() if key in _DELIVERY_KEYS}
+        return {**{key: value for key, value in written.items() if key not in delivery}, "deliveries": [delivery]}
+
+    def place(self, place: Place) -> Place:
+        """Where it is written."""
+        return place[len(self._unwritten) :] if place[:1] == self._unwritten[:1] else place
+
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
-        delivery = {"type": "object", "properties": {key: {} for key in _DELIVERY}, "additionalProperties": False}
+        own: dict[str, Any] = {key: {} for key in _DELIVERY_KEYS}
+        delivery = {"type": "object", "properties": own, "additionalProperties": False}
         deliveries = {"type": "array", "items": delivery}
         keys = {
             "matched": {"type": "boolean"},
@@ -50,6 +71,7 @@ class Expectation(nested.Parsed):
             "because": {"type": "string", "examples": ["when.subject"]},
             "values": {"type": "object"},
             "deliveries": deliveries,
+            **own,
         }
         return {
             "anyOf": [
@@ -64,8 +86,10 @@ def _wrong(wanted: Mapping[Any, Any]) -> Iterator[tuple[Place, str]]:
     if not wanted:
         yield (), "an empty map expects nothing; there are " + ", ".join(_KEYS)
     for key, value in wanted.items():
-        if key not in _KEYS:
-            yield (key,), _unknown(key, _KEYS)
+        if key in _DELIVERY_KEYS:
+            yield (key,), f"stands in a delivery: deliveries: [{{ {key}: … }}]"
+        elif key not in _KEYS:
+            yield (key,), _unknown(key, _KEYS, _DELIVERY_KEYS)
         elif key in ("matched", "stopped") and not isinstance(value, bool):
             yield (key,), "expected true or false"
         elif key == "because" and not isinstance(value, str):
@@ -76,8 +100,8 @@ def _wrong(wanted: Mapping[Any, Any]) -> Iterator[tuple[Place, str]]:
             yield from _wrong_deliveries(value)
 
 
-def _unknown(key: Any, known: tuple[str, ...]) -> str:
-    message = nested.unknown(key, known)
+def _unknown(key: Any, known: tuple[str, ...], others: tuple[str, ...] = ()) -> str:
+    message = nested.unknown(key, (*known, *others))
     return message if message.endswith("?") else f"{message}; there are {', '.join(known)}"
 
 
@@ -90,8 +114,15 @@ def _wrong_deliveries(wanted: Any) -> Iterator[tuple[Place, str]]:
             yield ("deliveries", n), "expected a map of " + ", ".join(_DELIVERY)
             continue
         for key in one:
-            if key not in _DELIVERY:
-                yield ("deliveries", n, key), _unknown(key, _DELIVERY)
+            if key not in _DELIVERY_KEYS:
+                yield ("deliveries", n, key), _unknown(key, _DELIVERY_KEYS)
+        named = [key for key in one if key in ("target", *_TARGETS)]
+        yield from ((("deliveries", n, key), f"{named[0]} says where it goes already") for key in named[1:])
+
+
+def told(key: str) -> str:
+    """What a key of a delivery is called in ``explain --json``."""
+    return "target" if key in _TARGETS else key
 
 
 class MailFile(nested.Parsed):
@@ -126,5 +157,5 @@ class GoldenTest(schema.Model):
     )
     flags: Annotated[tuple[str, ...], nested.LISTED] = pydantic.Field((), description="The flags that it has.")
     at: str | None = pydantic.Field(
-        None, description="When it is looked at, like 2026-11-01T07:30. Default: its arrival."
+        None, description="When it is looked at, like 2026-11-01T07:30, or 07:30 of that day. Default: its arrival."
     )

@@ -89,8 +89,7 @@ def _shown(value: Any) -> str:
 def _engine() -> minijinja.Environment:
     """One for all expressions; nothing is added to it later, so that it is no state."""
     engine = minijinja.Environment(undefined_behavior="strict", fuel=template.FUEL)
-    for name, function in filters.FILTERS.items():
-        engine.add_filter(name, function)
+    template.add_filters(engine)
     engine.add_global("_compare", compare)
     for name, sign in _TESTS.items():
         engine.add_test(name, functools.partial(_test, sign))

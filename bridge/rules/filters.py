@@ -29,14 +29,14 @@ def octets(value: Any, count: int) -> str:
     return characters.cut_octets(str(value), count)
 
 
-def timestamp(value: Any) -> int:
-    """A datetime (or ISO 8601 text) → whole POSIX seconds."""
-    return int(_datetime(value).timestamp())
+def timestamp(value: Any, zone: datetime.tzinfo) -> int:
+    """A datetime (or ISO 8601 text) → whole POSIX seconds. What says no zone is in the bridge's."""
+    return int(_datetime(value, zone).timestamp())
 
 
-def iso(value: Any) -> str:
-    """A datetime (or ISO 8601 text, or POSIX seconds) → ISO 8601 text."""
-    return _datetime(value).isoformat()
+def iso(value: Any, zone: datetime.tzinfo) -> str:
+    """A datetime (or ISO 8601 text, or POSIX seconds) → ISO 8601 text. What says no zone is in the bridge's."""
+    return _datetime(value, zone).isoformat()
 
 
 def tojson(value: Any, indent: int | None = None) -> str:
@@ -45,12 +45,11 @@ def tojson(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, separators=separators, indent=indent, default=_plain, allow_nan=False)
 
 
-def _datetime(value: Any) -> datetime.datetime:
-    if isinstance(value, datetime.datetime):
-        return value
+def _datetime(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return datetime.datetime.fromtimestamp(value, datetime.UTC)
-    return datetime.datetime.fromisoformat(str(value))
+    found = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(str(value))
+    return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
 def _plain(value: Any) -> Any:
@@ -78,3 +77,4 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "iso": iso,
     "tojson": tojson,
 }
+ZONED = frozenset(("timestamp", "iso"))  # take the bridge's zone, too

@@ -17,8 +17,8 @@ Difference = tuple[Place, str]
 
 def differences(expected: expectation.Expectation, mail: Mail, verdict: rules.Verdict) -> list[Difference]:
     """What is not as expected, each at its place in the test."""
-    skip = 1 if expected.short else 0  # its key is not written
-    return [(("expect", *place[skip:]), message) for place, message in _differences(expected, mail, verdict)]
+    found = _differences(expected, mail, verdict)
+    return [(("expect", *expected.place(place)), message) for place, message in found]
 
 
 def _differences(expected: expectation.Expectation, mail: Mail, verdict: rules.Verdict) -> Iterator[Difference]:
@@ -48,16 +48,18 @@ def _deliveries(wanted: Sequence[Mapping[str, Any]], mail: Mail, verdict: rules.
         yield ("deliveries",), f"expected {len(wanted)}, got {len(found)}: {targets}"
         return
     shown = explanation.deliveries(mail, verdict)
-    for n, (one, told, (delivery, encoding)) in enumerate(zip(wanted, shown, found, strict=True)):
+    for n, (one, facts, (delivery, encoding)) in enumerate(zip(wanted, shown, found, strict=True)):
         for key, value in one.items():
             place: Place = ("deliveries", n, key)
             if key == "payload":
                 yield from _payload(place, value, delivery, encoding)
             elif key == "options":
-                options = {name: told["options"].get(name) for name in value}
+                options = {name: facts["options"].get(name) for name in value}
                 yield from _compared(place, value, options)
+            elif key == "path" and isinstance(value, str):
+                yield from _compared(place, value.removeprefix("/"), facts["target"])
             else:
-                yield from _compared(place, value, told[key])
+                yield from _compared(place, value, facts[expectation.told(key)])
 
 
 def _payload(place: Place, wanted: Any, one: Delivery, encoding: str) -> Iterator[Difference]:

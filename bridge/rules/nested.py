@@ -66,6 +66,11 @@ LISTED = pydantic.BeforeValidator(_listed)  # a text is a list of one
 NOT_EMPTY = pydantic.AfterValidator(_not_empty)
 
 
+def or_nothing(left_out: Any) -> pydantic.BeforeValidator:
+    """A key with nothing behind it (``when:``) is the same as one that is left out, which is ``left_out``."""
+    return pydantic.BeforeValidator(lambda written: left_out if written is None else written)
+
+
 def error(faults: Iterable[tuple[Place, str]]) -> pydantic.ValidationError:
     """A ``ValidationError`` with these messages at these places."""
     details = [

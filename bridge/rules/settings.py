@@ -58,9 +58,14 @@ def _depth(when: Conditions) -> int:
 
 def _members(key: str, setting: Any) -> tuple[Conditions, ...]:
     """The groups of conditions that are written under a key of ``when``."""
-    if key in ("not", "forwarded"):
-        return (setting,)
-    return tuple(setting) if key in ("any", "all") else ()
+    if key in GROUPS and isinstance(setting, tuple):
+        return setting
+    return (setting,) if key in ("not", "forwarded") else ()
+
+
+def _none_of(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
+    """One group, or a list of them."""
+    return handler(value) if isinstance(value, list | tuple) else When.model_validate(value)
 
 
 def _carried(value: Any) -> Any:
@@ -78,7 +83,10 @@ def _when() -> type[Conditions]:
         fields[name] = (plugin.setting, pydantic.Field(None, description=plugin.summary))
     for name in ("any", "all"):
         fields[name] = ("Annotated[tuple[When, ...], NOT_EMPTY]", pydantic.Field(None))
-    fields["not"] = ("When", pydantic.Field(None))
+    fields["not"] = (
+        "Annotated[tuple[When, ...], NOT_EMPTY, NONE_OF]",
+        pydantic.Field(None, description="The same keys: they must not all hold; of a list no member may."),
+    )
     fields["forwarded"] = (
         "Annotated[When, NOT_DEEPER, CARRIED]",
         pydantic.Field(
@@ -86,6 +94,7 @@ def _when() -> type[Conditions]:
         ),
     )
     names = {"Annotated": Annotated, "NOT_EMPTY": nested.NOT_EMPTY, "NOT_DEEPER": pydantic.AfterValidator(_not_deeper)}
+    names["NONE_OF"] = pydantic.WrapValidator(_none_of, json_schema_input_type="When | tuple[When, ...]")
     names["CARRIED"] = pydantic.BeforeValidator(_carried, json_schema_input_type="When | Literal[True]")
     made = pydantic.create_model("When", __base__=Conditions, __doc__=Conditions.__doc__, **fields)
     made.model_rebuild(_types_namespace={**names, "When": made})
@@ -97,6 +106,12 @@ _Name = Annotated[str, pydantic.Field(min_length=1)]
 _Names = Annotated[tuple[_Name, ...], nested.NOT_EMPTY, nested.LISTED]
 _Folder = Annotated[_Name, pydantic.AfterValidator(aftermath.checked_folder)]
 _Flag = Annotated[str, pydantic.AfterValidator(aftermath.checked_flag)]
+
+
+def _not_at_once(expires: float | str) -> float | str:
+    if expires == 0:
+        raise ValueError("expires before it is sent; write how long it is worth something, such as 5m, or leave it out")
+    return expires
 
 
 class Reset(schema.Model):
@@ -129,7 +144,9 @@ class Action(schema.Model):
         "fail", description="What becomes of a payload above max_bytes."
     )
     delay: timing.Setting | None = pydantic.Field(None, description="Counts from the match.")
-    expires: timing.Setting | None = pydantic.Field(None, description="Counts from the mail's arrival, plus delay.")
+    expires: Annotated[timing.Setting, pydantic.AfterValidator(_not_at_once)] | None = pydantic.Field(
+        None, description="Counts from the mail's arrival, plus delay."
+    )
     reset: Reset | None = None
     retry_for: schema.Duration = pydantic.Field(RETRY_FOR_S, description="Default: 1d. After that a delivery is dead.")
 
@@ -216,16 +233,26 @@ class Rule(schema.Model):
     name: str = pydantic.Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
     mailboxes: _Names | None = pydantic.Field(None, description="Default: all.")
     event: Annotated[Literal["new"], pydantic.BeforeValidator(_event)] = "new"
-    when: When = pydantic.Field(default_factory=When)  # type: ignore[valid-type]  # made above, from the files
-    extract: dict[ValueName, Extract] = pydantic.Field({}, description="Values taken from the mail.")
-    then: Annotated[tuple[Action, ...], pydantic.WrapValidator(_actions)] = pydantic.Field(
+    when: Annotated[When, nested.or_nothing({})] = pydantic.Field(  # type: ignore[valid-type]  # made above, from the files
+        default_factory=When
+    )
+    extract: Annotated[dict[ValueName, Extract], nested.or_nothing({})] = pydantic.Field(
+        {}, description="Values taken from the mail."
+    )
+    then: Annotated[tuple[Action, ...], pydantic.WrapValidator(_actions), nested.or_nothing(())] = pydantic.Field(
         (), description="What is sent."
     )
-    after: Aftermath = pydantic.Field(Aftermath(), description="When all deliveries are acknowledged.")
-    failed: Aftermath = pydantic.Field(Aftermath(), description="When a delivery is dead or expired.")
+    after: Annotated[Aftermath, nested.or_nothing({})] = pydantic.Field(
+        Aftermath(), description="When all deliveries are acknowledged."
+    )
+    failed: Annotated[Aftermath, nested.or_nothing({})] = pydantic.Field(
+        Aftermath(), description="When a delivery is dead or expired."
+    )
     stop: pydantic.StrictBool = pydantic.Field(default=False, description="No later rule looks at this mail.")
     enabled: pydantic.StrictBool = True
-    tests: tuple[expectation.GoldenTest, ...] = pydantic.Field((), description="Run by `mailwire check --tests`.")
+    tests: Annotated[tuple[expectation.GoldenTest, ...], nested.or_nothing(())] = pydantic.Field(
+        (), description="Run by `mailwire check --tests`."
+    )
     throttle: counting.AnyThrottle | None = pydantic.Field(None, description="Drops what fires too often: 5/1m.")
 
     @pydantic.field_validator("when", mode="after")

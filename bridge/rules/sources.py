@@ -6,15 +6,18 @@ temp: [ { subject: … }, { header.X-Temp: …, default: 0 } ]     # the first t
 
 from __future__ import annotations
 
+import datetime
 import functools
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import pydantic
 
 from bridge import plugins, rules, schema, spelling
-from bridge.rules import nested
+from bridge.mail import Mail, Place
+from bridge.rules import filters, nested, template
+from bridge.rules.text import clip
 
 RESERVED = frozenset(("mail", "mailbox", "folder", "rule", "count", "result", "delivery_id"))
 _OPTIONS = frozenset(("type", "default"))
@@ -23,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset(  # the template language's own, and the names of what it has built in
     (
         *("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None", "loop"),
-        *("self", "debug", "dict", "namespace", "range", "_compare", "_gaps"),
+        *("self", "debug", "dict", "namespace", "range", "_compare", "_gaps", template.ZONE),
     )
 )
 
@@ -67,8 +70,48 @@ class Source:
         self.octets, self.links = kind.octets, kind.links
         self.options = _options(kind, {key: written[key] for key in written if key in own})
         self.convert = kind.make(self.options)
-        self.default = written.get("default")
         self.has_default = "default" in written
+        self._default = _Default(written.get("default"), kind, self.convert)
+        self.default = self._checked_default() if self.has_default else None
+
+    def default_for(self, mail: Mail, moment: rules.Moment) -> Any:
+        """The default, read as what is found would be: ``5m`` of a duration is 300, ``18:00`` the mail's evening.
+
+        Raises:
+            ValueError: for this mail it is no value of the type.
+        """
+        return self._default.read(mail, moment)
+
+    def _checked_default(self) -> Any:
+        """
+        Raises:
+            pydantic.ValidationError: it is not of the type.
+        """
+        try:
+            return self.default_for(_blank(), rules.Moment(now=0.0))
+        except ValueError as error:
+            shown = clip(filters.shown(self._default.written))
+            raise nested.error(
+                [(("default",), f"{shown} {error}; write a value of type {self.type}, or null")]
+            ) from None
+
+
+class _Default:
+    """A default as it is written. Nothing (null) is of every type, and an empty text of those that are texts."""
+
+    def __init__(self, written: Any, kind: rules.KindPlugin, convert: Callable[[Any, Mail, rules.Moment], Any]) -> None:
+        self.written = written
+        self._convert = None if written is None or (written == "" and kind.texts) else convert
+
+    def read(self, mail: Mail, moment: rules.Moment) -> Any:
+        return self.written if self._convert is None else self._convert(self.written, mail, moment)
+
+
+@functools.cache
+def _blank() -> Mail:
+    """A mail that says nothing, to try defaults with."""
+    received = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    return Mail.from_bytes(b"", place=Place(mailbox="", folder="", uidvalidity=1, uid=1), received=received)
 
 
 _ANY = rules.KindPlugin(make=lambda _: lambda raw, mail, moment: raw, summary="What is found, as it is.")

@@ -12,6 +12,7 @@ so that no mail gets out of its segment.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 import json
 import re
@@ -28,6 +29,7 @@ _BUILT_IN = (  # the engine's own filters that rules have a use for; it does not
     *("max", "min", "replace", "reverse", "round", "sort", "split", "string", "sum", "title", "trim", "unique"),
     *("upper", "urlencode"),
 )
+ZONE = "_zone"  # the name of the bridge's time zone among the values: for the filters, no rule can write it
 FUEL = 1_000_000  # instructions a render; a template with a loop over a mail's attachments needs some hundred
 _OPENING = re.compile(r"\{[{%#]")
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
@@ -101,9 +103,22 @@ def _end(source: str, kind: Kind, at: int) -> int:
 def _engine() -> minijinja.Environment:
     """One for all templates; nothing is added to it later, so that it is no state."""
     engine = minijinja.Environment(undefined_behavior="strict", fuel=FUEL, keep_trailing_newline=True)
-    for name, function in filters.FILTERS.items():
-        engine.add_filter(name, function)
+    add_filters(engine)
     return engine
+
+
+def add_filters(engine: minijinja.Environment) -> None:
+    """All of ``filters``; the bridge's zone is among the values (``ZONE``)."""
+    for name, function in filters.FILTERS.items():
+        engine.add_filter(name, _zoned(function) if name in filters.ZONED else function)
+
+
+def _zoned(function: Callable[[Any, datetime.tzinfo], Any]) -> Callable[..., Any]:
+    def found(state: Any, value: Any) -> Any:
+        return function(value, state.lookup(ZONE) or datetime.UTC)
+
+    made: Callable[..., Any] = minijinja.pass_state(found)
+    return made
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import pydantic
 import structlog
 
 from bridge import plugins, rules, spelling
-from bridge.rules import settings, template, verify_action
+from bridge.rules import settings, template, unused_keys, verify_action
 from bridge.rules import when as when_
 from bridge.rules.nested import Place
 from bridge.rules.sources import Extract, ValueName, checked_name
@@ -35,7 +35,8 @@ def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collecti
     yield from _mailboxes(rule.mailboxes, mailboxes)
     yield from _captures(rule.when, ("when",))
     found = when_.compile_when(rule.when).names | frozenset(rule.extract)
-    known = Known(found, lost=lambda: _lost(rule.when))
+    plain = unused_keys.plain(rule) if any(one.keys for one in rule.then) else None
+    known = Known(found, lost=lambda: _lost(rule.when), plain=plain)
     yield from _expressions(rule.when, ("when",), known)
     if rule.throttle is not None:
         yield from verify_action.strings(rule.throttle.per, ("throttle", "per"), known.before_sending)
@@ -64,8 +65,8 @@ def _raw(written: Any, kinds: Mapping[str, str], mailboxes: Collection[str]) -> 
         return
     named = written.get("mailboxes")
     yield from _mailboxes(named if isinstance(named, list) else [named], mailboxes)
-    when, is_sound = _mended(settings.When, written.get("when", {}))
-    known = Known(_found(when, written.get("extract", {})) if is_sound else None, lost=lambda: _lost(when))
+    when, is_sound = _mended(settings.When, written.get("when") or {})
+    known = Known(_found(when, written.get("extract") or {}) if is_sound else None, lost=lambda: _lost(when))
     if when is not None:
         yield from _captures(when, ("when",))
         yield from _expressions(when, ("when",), known)
@@ -136,11 +137,11 @@ def _lost(when: Any) -> frozenset[str]:
 def conditions(when: Any, at: Place) -> Iterator[tuple[Place, rules.Condition]]:
     """Every condition and where it is written."""
     for key, setting in when.items():
-        if key in ("not", "forwarded"):
-            yield from conditions(setting, (*at, key))
-        elif key in ("any", "all"):
+        if key in settings.GROUPS and isinstance(setting, tuple):
             for n, one in enumerate(setting):
                 yield from conditions(one, (*at, key, n))
+        elif key in ("not", "forwarded"):
+            yield from conditions(setting, (*at, key))
         else:
             yield (*at, key), plugins.find("conditions", key).make(setting)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 
 from bridge import plugins, schema, sinks, spelling
-from bridge.rules import nested, settings, sink_fields, sources, template, values, view
+from bridge.rules import nested, settings, sink_fields, sources, template, unused_keys, values, view
 from bridge.rules.nested import Place
 
 Fault = tuple[Place, str]
@@ -25,9 +25,11 @@ class Known:
         found: frozenset[str] | None,
         own: Collection[str] = ("delivery_id",),
         lost: Callable[[], Collection[str]] = tuple,
+        plain: frozenset[str] | None = None,
     ) -> None:
         self._found = found
         self._lost = lost
+        self.plain = plain  # those that are no maps, where that is known
         self._is_whole = found is not None
         self._tops = (found or frozenset()) | view.CONTEXT | {"mail", *own}
         self._all = self._tops | view.MAIL
@@ -35,7 +37,12 @@ class Known:
     @property
     def before_sending(self) -> Known:
         """For a template that belongs to no delivery."""
-        return Known(self._found, own=(), lost=self._lost)
+        return Known(self._found, own=(), lost=self._lost, plain=self.plain)
+
+    @property
+    def found(self) -> frozenset[str]:
+        """What the rule itself finds."""
+        return self._found or frozenset()
 
     def unknown(self, names: Iterable[str]) -> Iterator[str]:
         """What to say of each name that there is no value for."""
@@ -71,10 +78,12 @@ def faults(one: settings.Action, kinds: Mapping[str, str] | None, known: Known) 
         yield ("as",), message
     elif (
         one.keys
-        and not _means_as(own)
+        and not _means(own, "as")
         and (message := _keys(one.as_ or (plugin.defaults.get("as") if plugin else None)))
     ):
         yield ("keys",), message
+    elif known.plain is not None and not _means(own, "payload"):
+        yield from unused_keys.unused(one, known.found, known.plain, certain=True)
     yield from strings(one.delay, ("delay",), known)
     yield from strings(one.expires, ("expires",), known)
     if one.has_payload:
@@ -100,9 +109,9 @@ def _encoding(name: str) -> str:
     return f'no encoding is called "{name}"' + (spelling.did_you_mean(name, known) or f"; there are {', '.join(known)}")
 
 
-def _means_as(found: Iterable[Fault]) -> bool:
-    """Whether ``as`` is there, but misspelt."""
-    return any(message.endswith('did you mean "as"?') for _, message in found)
+def _means(found: Iterable[Fault], key: str) -> bool:
+    """Whether a key is there, but misspelt."""
+    return any(message.endswith(f'did you mean "{key}"?') for _, message in found)
 
 
 def _keys(name: str | None) -> str:
@@ -116,7 +125,8 @@ def _own(one: settings.Action, plugin: sinks.Plugin | None, known: Known) -> Ite
     told: set[object] = set()
     if plugin is not None:
         try:
-            plugin.action.model_validate(one.own)
+            action = plugin.action.model_validate(one.own)
+            yield from _meant_for_nobody(one, action)
         except pydantic.ValidationError as error:
             found = list(_shape(error, plugin.action, one))
             yield from found
@@ -129,6 +139,14 @@ def _own(one: settings.Action, plugin: sinks.Plugin | None, known: Known) -> Ite
             yield from ((((name,), message)) for message in _segments(name, written, known))
         elif mark == "template":
             yield from strings(written, (name,), known)
+
+
+def _meant_for_nobody(one: settings.Action, action: sinks.Action) -> Iterator[Fault]:
+    """A payload where the request has none."""
+    if action.bare and one.has_payload and one.payload not in (None, ""):
+        yield ("payload",), f"{action.bare}, or leave it out"
+    if action.bare and one.reset is not None and one.reset.payload not in (None, ""):
+        yield ("reset", "payload"), f"{action.bare}, or leave the reset out"
 
 
 def _shape(error: pydantic.ValidationError, model: type[sinks.Action], one: settings.Action) -> Iterator[Fault]:

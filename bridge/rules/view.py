@@ -6,11 +6,12 @@ mail's, and the template engine bounds no memory by itself.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.mail import Mail, limits
-from bridge.rules import regex
+from bridge.rules import regex, template
 
 VALUE_CHARS = limits.FIELD_CHARS  # of a captured or extracted value; `mail.text` has its own limit
 CONTEXT = frozenset(("mailbox", "folder", "rule"))
@@ -67,12 +68,13 @@ class View:
         return read(self._mail)
 
 
-def values(mail: Mail, *, rule: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that a template of this rule can name, but for ``delivery_id``."""
+def values(mail: Mail, zone: datetime.tzinfo, *, rule: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that a template of this rule can name, but for ``delivery_id``, and the bridge's zone."""
     return {
         **{name: cap(value) for name, value in found.items()},
         "mail": View(mail),
         "mailbox": mail.place.mailbox,
         "folder": mail.place.folder,
         "rule": rule,
+        template.ZONE: zone,
     }

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge import plugins, rules
 from bridge.rules import matching
+
+_Group = Callable[[list[matching.Group]], matching.Node]
+_LISTED: Mapping[str, tuple[str, tuple[str, str], _Group]] = {  # what is wanted, what is seen where it holds and not
+    "any": ("one of what follows", ("one of it holds", "none of it holds"), matching.Any_),
+    "all": ("all of what follows", ("all of it holds", "not all of it holds"), matching.All),
+    "not": (
+        "none of what follows",
+        ("none of it holds", "one of it holds"),
+        lambda members: matching.Not(matching.Any_(members)),
+    ),
+}
 
 
 def compile_when(when: Any, path: str = "when") -> matching.Group:
@@ -14,18 +26,15 @@ def compile_when(when: Any, path: str = "when") -> matching.Group:
 
 
 def _node(path: str, key: str, setting: Any) -> matching.Node:
+    if key == "forwarded":
+        return matching.Carried(path, compile_when(setting, path))
+    if key in _LISTED and isinstance(setting, tuple):
+        wanted, saw, group = _LISTED[key]
+        members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
+        return matching.Named(path, wanted, group(members), saw=saw)
     if key == "not":
         inner = matching.Not(compile_when(setting, path))
         return matching.Named(path, "not what follows", inner, saw=("it does not hold", "it holds"))
-    if key == "forwarded":
-        return matching.Carried(path, compile_when(setting, path))
-    if key in ("any", "all"):
-        members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
-        if key == "any":
-            saw = ("one of it holds", "none of it holds")
-            return matching.Named(path, "one of what follows", matching.Any_(members), saw=saw)
-        saw = ("all of it holds", "not all of it holds")
-        return matching.Named(path, "all of what follows", matching.All(members), saw=saw)
     plugin: rules.ConditionPlugin = plugins.find("conditions", key)
     return matching.Leaf(path, plugin.make(setting))
 
@@ -33,11 +42,14 @@ def _node(path: str, key: str, setting: Any) -> matching.Node:
 def mentions_key(when: Any, key: str) -> bool:
     """Whether a condition is written anywhere in ``when``."""
     return any(
-        name == key
-        or (name == "not" and mentions_key(setting, key))
-        or (name in ("any", "all") and any(mentions_key(one, key) for one in setting))
+        name == key or (name in _LISTED and any(mentions_key(one, key) for one in _members(setting)))
         for name, setting in when.items()
     )
+
+
+def _members(setting: Any) -> tuple[Any, ...]:
+    """The groups of conditions in a group: ``not`` takes one, or a list of them."""
+    return setting if isinstance(setting, tuple) else (setting,)
 
 
 def split(group: matching.Group) -> tuple[matching.All, matching.All]:

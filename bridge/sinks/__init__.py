@@ -53,6 +53,11 @@ class Settings(schema.Model):
 class Action(schema.Model):
     """What a rule's ``then:`` may say to this kind of sink, beside the keys common to all."""
 
+    @property
+    def bare(self) -> str:
+        """Why what is sent has no payload, for people, and what to write for one that has; "" where it has one."""
+        return ""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Context:

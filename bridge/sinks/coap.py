@@ -30,6 +30,7 @@ from bridge.sinks import _url
 DEPTH = 32  # deliveries that may wait in line
 NON_WAIT_S = 2.0
 KEPT_BYTES = 1024  # of an answer
+BARE = frozenset({"GET", "DELETE"})
 SEGMENT_BYTES = 255  # of one Uri-Path option (RFC 7252, section 5.10)
 BLOCK_BYTES = 1024
 MAX_AGE_S = 60  # where the answer has none (section 5.10.5)
@@ -74,6 +75,11 @@ class Action(sinks.Action):
     content_format: int | None = pydantic.Field(
         None, ge=0, le=65_535, description="Default: that of the encoding (CoAP Content-Formats registry)."
     )
+
+    @property
+    def bare(self) -> str:
+        """A payload of GET or DELETE has no meaning (sections 5.8.1, 5.8.4)."""
+        return f"a {self.method} carries no payload: write method: PUT or POST" if self.method in BARE else ""
 
 
 class Tuning(aiocoap.TransportTuning):  # type: ignore[misc]  # aiocoap is not typed

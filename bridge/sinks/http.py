@@ -32,6 +32,7 @@ RETRY_AFTER_MAX_S = 86_400.0  # a server that asks for more is not believed
 LATER = frozenset({408, 425, 429})
 REFUSED = frozenset({401, 403})
 FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding", "te", "trailer", "upgrade"})
+BARE = frozenset({"GET", "DELETE"})  # a payload of these has no meaning (RFC 9110, sections 9.3.1, 9.3.5)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -95,6 +96,10 @@ class Action(sinks.Action):
         default_factory=dict
     )
 
+    @property
+    def bare(self) -> str:
+        return f"a {self.method} carries no payload: write method: POST, PUT or PATCH" if self.method in BARE else ""
+
 
 class Http:
     """One server."""
@@ -156,7 +161,7 @@ class Http:
 
     def _request(self, client: httpx.AsyncClient, delivery: Delivery) -> httpx.Request:
         method = delivery.options.get("method", "POST")
-        content = delivery.payload if method not in {"GET", "DELETE"} else None
+        content = delivery.payload if method not in BARE else None
         own = {"Idempotency-Key": delivery.id, "Accept-Encoding": "identity"}
         if content is not None:
             own["Content-Type"] = delivery.media_type

@@ -18,6 +18,7 @@ SETTINGS: list[Any] = [
     "/(?P<what>\\w+)/",
     ["a", "b"],
     {"name": "x"},
+    {"name": "/c/"},
     {"X-Camera": "/(?P<n>7)/"},
     {"is": "x"},
     {"fresh": "/(?P<new>x)/"},

@@ -1,5 +1,5 @@
 """``repeated: {min: 3, within: 10m, per: "{{ mail.subject }}"}``: at least the third mail in that time for which the
-other keys hold.
+other keys hold. ``3/10m`` for short.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ class Keys(schema.Model):
 
 
 class Setting(nested.Parsed):
-    """A map of these keys."""
+    """A map of these keys, or ``3/10m``."""
 
     def __init__(self, written: Any) -> None:
+        if isinstance(written, str) and (short := counting.short(written)):
+            self.keys = _from_short(*short)
+            return
         if not isinstance(written, Mapping):
-            raise ValueError("write it like { min: 3, within: 10m }")  # noqa: TRY004 — pydantic wants ValueError
+            raise ValueError("write it like 3/10m, or { min: 3, within: 10m, per: … }")  # noqa: TRY004 — pydantic wants ValueError
         known = schema.known_keys(Keys)
         wrong: list[tuple[nested.Place, str]] = [
             ((key,), nested.unknown(key, known - set(written))) for key in written if key not in known
@@ -46,7 +49,14 @@ class Setting(nested.Parsed):
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
-        return Keys.model_json_schema()
+        return {"anyOf": [counting.short_schema("3/10m"), Keys.model_json_schema()]}
+
+
+def _from_short(number: int, within: str) -> Keys:
+    try:
+        return Keys(min=number, within=within)
+    except pydantic.ValidationError as error:
+        raise counting.in_one_line(error) from None
 
 
 class Repeated(rules.CountedCondition):

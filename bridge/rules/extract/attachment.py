@@ -101,4 +101,5 @@ PLUGIN = rules.ExtractPlugin(
     setting=Setting,
     make=Attachment,
     summary="An attached file, by a glob on its name or a map; with json, column or text, what is in it.",
+    maps=True,
 )

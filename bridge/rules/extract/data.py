@@ -29,5 +29,8 @@ class Data(rules.Finder):
 
 
 PLUGIN = rules.ExtractPlugin(
-    setting=fields.Path, make=Data, summary="The schema.org data in the HTML, such as ParcelDelivery.trackingNumber."
+    setting=fields.Path,
+    make=Data,
+    summary="The schema.org data in the HTML, such as ParcelDelivery.trackingNumber.",
+    maps=True,
 )

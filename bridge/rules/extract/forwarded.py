@@ -58,5 +58,5 @@ class Forwarded(rules.Finder):
 
 
 PLUGIN = rules.ExtractPlugin(
-    setting=Setting, make=Forwarded, summary="A source of the mail that this one carries.", dotted=True
+    setting=Setting, make=Forwarded, summary="A source of the mail that this one carries.", dotted=True, maps=True
 )

@@ -23,4 +23,4 @@ def make(options: schema.Model) -> Callable[[Any, Mail, rules.Moment], str]:
     return convert
 
 
-PLUGIN = rules.KindPlugin(make=make, summary="The one-time code, such as 123456.", source=("body", True))
+PLUGIN = rules.KindPlugin(make=make, summary="The one-time code, such as 123456.", source=("body", True), texts=True)

@@ -101,4 +101,4 @@ def _ascii(host: str) -> str:
         raise ValueError("has an address without a proper host") from None
 
 
-PLUGIN = rules.KindPlugin(make=lambda _: convert, summary="The first http or https address.", links=True)
+PLUGIN = rules.KindPlugin(make=lambda _: convert, summary="The first http or https address.", links=True, texts=True)

@@ -92,6 +92,17 @@ def test_the_times_of_a_delivery_are_told_and_whether_it_is_expired(folder: Path
     assert (late.count(" expired"), early.count(" expired")) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("at", "saw"), [("00:32", "arrived 119s ago"), ("1:31", "arrived 60m ago"), ("23:31:00", "arrived 23h ago")]
+)
+def test_a_time_without_a_day_is_of_the_day_of_arrival_where_the_bridge_is(folder: Path, at: str, saw: str) -> None:
+    """It arrives on 1 November at 00:30 in Berlin; in London that is still October."""
+    (folder / "mailwire.yaml").write_text(CONFIG.replace("when: { subject: door }", "when: { max_age: 2d }"))
+    (folder / "late.eml").write_bytes(MAIL.replace(b"1 Nov 2026 11:00 +0100", b"31 Oct 2026 23:30 +0000"))
+    door = json.loads(run("--json", "--at", at, "late.eml").stdout)["rules"][1]
+    assert [line["saw"] for line in door["conditions"]] == [saw]
+
+
 def test_a_dead_delivery_says_why(folder: Path) -> None:
     (folder / "mailwire.yaml").write_text(CONFIG.replace("payload: x", "payload: xyz, max_bytes: 2"))
     (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))

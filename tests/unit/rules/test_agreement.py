@@ -33,9 +33,9 @@ leaves = st.sampled_from(
 def grown(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     groups = st.lists(inner, min_size=1, max_size=3)
     return st.builds(
-        lambda items, group, members, one: dict([*items, (group, members if group != "not" else one)]),
+        lambda items, group, members, one: dict([*items, (group[:3], members if group != "not" else one)]),
         st.lists(leaves, max_size=2),
-        st.sampled_from(["any", "all", "not"]),
+        st.sampled_from(["any", "all", "not", "not a list"]),
         groups,
         inner,
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bridge import errors, plugins
 from bridge.payload import Encoding
-from bridge.rules import fitting
+from bridge.rules import characters, fitting
 from tests.unit.rules import making
 
 ENCODINGS = plugins.names("payload")
@@ -80,6 +80,29 @@ def test_as_much_of_the_longest_text_is_kept_as_fits(name: str, text: str, limit
         assert len(found) == max(fitting_ones)
 
 
+characters_of_all_lengths = st.sampled_from(["a", "ü", "😀", "👩\u200d🔬", "e\u0301", '"', "\\", "\n", "\x01", "🇩🇪"])
+several = st.dictionaries(
+    st.sampled_from("abcd"), st.lists(characters_of_all_lengths, max_size=20).map("".join), min_size=1
+)
+
+
+@pytest.mark.parametrize("name", ["json", "cbor"])
+@given(value=several, limit=st.integers(1, 200))
+def test_no_text_has_room_for_one_more_character(name: str, value: dict[str, str], limit: int) -> None:
+    made = encoding(name)
+
+    def encode(one: Any) -> bytes:
+        return made.encode(one, {})
+
+    found = fitting.truncated(value, encode, limit)
+    kept = {} if found is None else made.decode(found)
+    for key, text in kept.items():
+        assert value[key].startswith(text)
+        ends = (n for n in range(len(text) + 1, len(value[key]) + 1) if characters.boundary(value[key], n) == n)
+        if end := next(ends, 0):
+            assert len(encode({**kept, key: value[key][:end]})) > limit
+
+
 @pytest.mark.parametrize(
     ("value", "limit", "kept"),
     [
@@ -92,6 +115,9 @@ def test_as_much_of_the_longest_text_is_kept_as_fits(name: str, text: str, limit
         ("x" * 50, 10, "x" * 8),
         ({"a": "e\u0301" * 9}, 20, {"a": "e\u0301" * 4}),
         ({"a": "👩\u200d🔬" * 3}, 24, {"a": "👩\u200d🔬"}),
+        ({"a": "x" * 50, "b": "👩\u200d🔬" * 4}, 30, {"a": "xxxx", "b": "👩\u200d🔬"}),
+        ({"a": "x" * 50, "b": "👩\u200d🔬" * 4}, 24, {"a": "x" * 9, "b": ""}),
+        ({"a": "😀" * 20, "b": "y" * 50, "c": "👩\u200d🔬" * 4}, 28, {"a": "😀", "b": "yy", "c": ""}),
     ],
 )
 def test_the_longest_text_is_cut_first_as_far_as_it_has_to_be(value: Any, limit: int, kept: Any) -> None:
@@ -113,7 +139,23 @@ def test_few_encodes_are_enough(count: int, limit: int) -> None:
         return made.encode(one, {})
 
     fitting.truncated(value, encode, limit)
-    assert len(encodes) <= math.log2(limit) + math.log2(count) + 3
+    assert len(encodes) <= math.log2(limit) + math.log2(count) + 3 + 2 * fitting.FILLED
+
+
+def test_many_texts_that_have_no_room_cost_few_encodes() -> None:
+    """Of each the first character would fit if it were not escaped; behind them stands one that is too long."""
+    value = {f"k{n}": "\x01" * 60 for n in range(500)} | {"last": "👩\u200d🔬" * 5}
+    made, encodes = encoding("json"), []
+
+    def encode(one: Any) -> bytes:
+        encodes.append(one)
+        return made.encode(one, {})
+
+    empty = len(made.encode(dict.fromkeys(value, ""), {}))
+    found = fitting.truncated(value, encode, empty + 5)
+    assert found is not None
+    assert len(found) == empty, "an escape has six octets"
+    assert len(encodes) <= 40
 
 
 def test_names_and_units_of_senml_are_not_texts_that_can_be_cut() -> None:

@@ -114,6 +114,11 @@ def test_explain_says_what_is_carried_and_what_of_it_did_not_hold() -> None:
     [
         ({"forwarded.subject": True}, "Open"),
         ({"forwarded": {"subject": True}}, "Open"),
+        ({"forwarded.from": True}, "door@cameras.example"),
+        ({"forwarded.from": {"name": True}}, "Door"),
+        ({"forwarded": {"from": "/(.*)@/"}}, "door"),
+        ({"forwarded.forwarded.from": True}, "deep@x.example"),
+        ([{"forwarded.reply_to": True}, {"forwarded.cc": True}, {"to": True}, {"from": True}], "cam@cameras.example"),
         ({"forwarded.body": r"/place=(\w+)/"}, "hall"),
         ({"forwarded": {"body": r"/place=(\w+)/"}}, "hall"),
         ({"forwarded.body": {"fresh": True}}, "place=hall"),

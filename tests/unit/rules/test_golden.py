@@ -39,6 +39,7 @@ def differences(expect: Any, mail: Any = HALL) -> list[tuple[str, str]]:
         [{"options": {"qos": 1}}, {"options": {"method": "PUT"}}, {"options": {"part": "reset", "reset_after_s": 30}}],
         [{"payload_hex": "a16174f94d60"}, {"payload_hex": "31"}, {}],
         [{"payload": '{"t":21.5}'}, {}, {}],
+        [{"topic": "home/Hall"}, {"path": "/light"}, {"path": "light"}],
     ],
 )
 def test_what_is_so_passes(expect: Any) -> None:
@@ -77,6 +78,18 @@ def test_what_is_not_so_is_told_at_its_place(expect: Any, found: list[tuple[str,
     assert differences(expect) == found
 
 
+def test_of_a_single_delivery_the_keys_may_stand_alone() -> None:
+    rule = making.rule(then={"sink": "broker", "topic": "home/x", "payload": "1"})
+    (verdict,) = making.evaluate(HALL, rule)
+
+    def found(**expect: Any) -> list[Any]:
+        return golden.differences(expectation.Expectation.parse(expect), HALL, verdict)
+
+    assert found(topic="home/x", payload="1", values={}) == []
+    assert found(topic="home/y") == [(("expect", "topic"), 'expected "home/y", got "home/x"')]
+    assert differences({"topic": "home/Hall"})[0][0] == "expect", "there are more of them"
+
+
 def test_true_is_not_one() -> None:
     assert differences({"values": {"temp": True}}, making.mail("temp=1.0")) == [
         ("expect.values.temp", "expected true, got 1.0")
@@ -106,8 +119,12 @@ def test_why_a_rule_does_not_match_is_told_and_can_be_expected() -> None:
         ({"values": []}, ("values",), "expected a map of values"),
         ({"deliveries": {}}, ("deliveries",), "expected a list"),
         ({"deliveries": ["x"]}, ("deliveries", 0), "expected a map of sink, target, as, bytes"),
-        ({"topic": "a/b"}, ("topic",), "unknown key; there are matched, stopped, because"),
-        ([{"topic": "a/b"}], (0, "topic"), "unknown key; there are sink, target, as, bytes"),
+        ({"x": "a/b"}, ("x",), "unknown key; there are matched, stopped, because"),
+        ({"topc": "a/b"}, ("topc",), 'unknown key; did you mean "topic"?'),
+        ([{"x": "a/b"}], (0, "x"), "unknown key; there are sink, target, as, bytes"),
+        ([{"target": "a", "topic": "a"}], (0, "topic"), "target says where it goes already"),
+        ({"topic": "a", "path": "a"}, ("path",), "topic says where it goes already"),
+        ({"topic": "a", "deliveries": []}, ("topic",), "stands in a delivery: deliveries: [{ topic: … }]"),
         ([{"snk": 1}], (0, "snk"), 'unknown key; did you mean "sink"?'),
     ],
 )  # fmt: skip

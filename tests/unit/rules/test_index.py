@@ -242,6 +242,7 @@ _conditions: st.SearchStrategy[dict[str, Any]] = st.recursive(
         st.lists(inner, min_size=1, max_size=2).map(lambda some: {"all": some}),
         st.lists(inner, min_size=2, max_size=2).map(lambda two: {**two[0], **two[1]}),
         inner.map(lambda one: {"not": one}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda several: {"not": several}),
     ),
     max_leaves=4,
 )

@@ -51,7 +51,13 @@ REPEATED = {"min": 3, "within": "10m"}
         ({"throttle": {"max": 5, "within": "0s"}}, ("throttle", "within"), "value_error"),
         ({"throttle": {"max": 5, "within": "1m", "per": "{{ x"}}, ("throttle", "per"), "value_error"),
         ({"throttle": {"max": 5, "within": "1m", "pre": "x"}}, ("throttle", "pre"), "extra_forbidden"),
-        ({"when": {"repeated": "3/10m"}}, ("when", "repeated"), "value_error"),
+        ({"when": {"repeated": "3 in 10m"}}, ("when", "repeated"), "value_error"),
+        ({"when": {"repeated": "1/10m"}}, ("when", "repeated"), "value_error"),
+        ({"when": {"not": []}}, ("when", "not"), "value_error"),
+        ({"when": {"not": [{"to": "a@b"}, {"subject": "/(/"}]}}, ("when", "not", 1, "subject"), "value_error"),
+        ({"when": {"not": [{"repeated": REPEATED}]}}, ("when", "not", 0, "repeated"), "rule"),
+        ({"when": {"not": [{"subjct": "x"}]}}, ("when", "not", 0, "subjct"), "extra_forbidden"),
+        ({"when": {"not": "x"}}, ("when", "not"), "model_type"),
         ({"when": {"repeated": {"min": 1, "within": "10m"}}}, ("when", "repeated", "min"), "rule"),
         ({"when": {"repeated": {"min": 3, "wihtin": "10m"}}}, ("when", "repeated", "wihtin"), "rule"),
         ({"when": {"repeated": {"min": 3, "within": "10m", "per": ""}}}, ("when", "repeated", "per"), "rule"),
@@ -66,6 +72,7 @@ REPEATED = {"min": 3, "within": "10m"}
         ({"after": {"reply": "x"}}, ("after", "reply"), "extra_forbidden"),
         ({"after": {"flag": "a b"}}, ("after", "flag", 0), "value_error"),
         ({"then": [{"sink": "b", "expires": 5}]}, ("then", 0, "expires"), "value_error"),
+        ({"then": {"sink": "b", "expires": "0s"}}, ("then", "expires"), "value_error"),
         ({"then": {"sink": "b", "delay": "soon"}}, ("then", "delay"), "value_error"),
         ({"then": {"snk": "b"}}, ("then", "snk"), "rule"),
         ({"then": {"topic": "b"}}, ("then", "sink"), "missing"),
@@ -117,6 +124,17 @@ def test_a_single_action_is_a_list_of_one_and_keeps_its_place() -> None:
     assert (single.place(0), listed.place(0)) == (("then",), ("then", 0))
 
 
+@pytest.mark.parametrize("key", ["when", "extract", "then", "after", "failed", "tests"])
+def test_a_key_with_nothing_behind_it_is_left_out(key: str) -> None:
+    assert getattr(making.rule(**{key: None}), key) == getattr(making.rule(), key)
+    assert making.matches(making.mail(), **{key: None})
+
+
+def test_repeated_is_written_like_throttle() -> None:
+    short, long = (making.rule(when={"repeated": one}).when for one in (" 3 / 10m", REPEATED))
+    assert short.repeated.keys == long.repeated.keys
+
+
 def test_conditions_keep_the_order_of_the_file() -> None:
     when = {"subject": "x", "any": [{"to": "a@b"}], "from": "a@b", "body": "x"}
     assert [key for key, _ in making.rule(when=when).when.items()] == ["subject", "any", "from", "body"]
@@ -139,6 +157,7 @@ def test_the_schema_takes_what_the_models_take() -> None:
             "body": ["a", "/b/", {"fresh": ["c", {"is": "d"}], "contains": "e"}],
             "forwarded": {"from": "a@b", "any": [{"subject": "x"}], "forwarded": {"body": {"fresh": "/x/"}}},
             "any": [{"size": ">1MB", "automatic": "any"}, {"not": {"flags": ["!seen"], "folder": "INBOX"}}],
+            "not": [{"subject": "x"}, {"to": "a@b"}],
             "if": "{{ temp > 3 }}",
             "repeated": {**REPEATED, "per": "{{ mail.from }}"},
         },

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
+import time
+import zoneinfo
 
 import pytest
 from hypothesis import given
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from bridge import errors
 from bridge.rules import template
+from tests.unit.rules import making
 
 WHEN = datetime.datetime(2026, 11, 1, 12, 30, tzinfo=datetime.UTC)
 
@@ -44,6 +48,34 @@ def test_a_template_renders(source: str, value: object) -> None:
     rendered = template.Template(source).render(values)
     assert rendered == value
     assert type(rendered) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{{ '2026-11-01T07:30' | timestamp }}", 1793514600),
+        ("{{ '2026-07-01T07:30' | iso }}", "2026-07-01T07:30:00+02:00"),
+        ("{{ '2026-11-01' | iso }}", "2026-11-01T00:00:00+01:00"),
+        ("{{ '2026-11-01T07:30Z' | iso }}", "2026-11-01T07:30:00+00:00"),
+        ("{{ naive | iso }}", "2026-11-01T12:30:00+01:00"),
+        ("{{ 0 | iso }}", "1970-01-01T00:00:00+00:00"),
+        ("{% macro at(x) %}{{ x | timestamp }}{% endmacro %}{{ at('2026-11-01T07:30') }}", "1793514600"),
+    ],
+)
+def test_a_time_without_a_zone_is_in_the_bridges(source: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        rule = making.rule(
+            extract={"naive": {"subject": "/no/", "default": WHEN.replace(tzinfo=None)}},
+            then={"sink": "broker", "topic": "a", "payload": [source]},
+        )
+        berlin = making.moment(zone=zoneinfo.ZoneInfo("Europe/Berlin"))
+        (verdict,) = making.compiled(rule).evaluate(making.mail(), berlin)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert json.loads(verdict.deliveries[0].payload) == [value]
 
 
 @pytest.mark.parametrize("source", ["{{ nope }}", "a {{ nope }}", "{{ nope | upper }}", "{{ nope.deep }}"])
@@ -173,3 +205,10 @@ def test_what_a_filter_says_of_its_value_is_not_told() -> None:
 def test_a_template_includes_no_other() -> None:
     with pytest.raises(ValueError, match="a template cannot include another"):
         template.Template("{% include x %}")
+
+
+def test_if_has_the_bridges_zone_too() -> None:
+    rule = making.rule(when={"if": "{{ '2026-11-01T07:30' | timestamp == 1793514600 }}"})
+    made = making.compiled(rule)
+    assert made.evaluate(making.mail(), making.moment(zone=zoneinfo.ZoneInfo("Europe/Berlin")))
+    assert not made.evaluate(making.mail(), making.moment())

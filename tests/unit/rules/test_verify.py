@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge import plugins
-from bridge.rules import verify
+from bridge.rules import unused_keys, verify
 from tests.unit.rules import making
 
 
@@ -167,7 +167,80 @@ def test_what_a_not_captures_is_no_value() -> None:
     assert found == [(("then", 0, "topic"), 'unknown value "x": what is found inside of not is no value')]
 
 
+KEYED = {"sink": "broker", "topic": "a", "as": "cbor"}
+SCALARS = {"when": WHEN, "extract": {"temp": {"body": "/x/"}, "level": {"data": "A.b", "type": "int"}}}
+
+
+@pytest.mark.parametrize(
+    ("payload", "keys"),
+    [
+        ({"t": "{{ temp }}", "p": ["{{ place }}", {"q": 1}]}, {"t": 1, "p": 2, "q": 3}),
+        ({"{{ place }}": 1}, {"Hall": 1}),
+        ({"x": "{{ {'t': temp} }}"}, {"t": 1}),
+        ({"x": "{{ mail.attachments }}"}, {"name": 1}),
+        ("{{ item }}", {"trackingNumber": 1}),
+    ],
+)
+def test_integer_keys_that_may_mean_a_field_are_no_fault(payload: Any, keys: dict[str, int]) -> None:
+    extract = {**SCALARS["extract"], "item": {"data": "ParcelDelivery"}}
+    assert faults(when=WHEN, extract=extract, then=[{**KEYED, "payload": payload, "keys": keys}]) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"payload": {"temp": "{{ temp }}"}}, '"tmp"; did you mean "temp"?'),
+        ({"payload": {"t": "{{ temp | upper }}", "l": "{{ level }}"}}, '"tmp"; there are l, t'),
+        ({"payload": "{{ temp }}"}, '"tmp"'),
+        ({"payload": {"t": "{{ temp }} {{ mail.attachments }}"}}, '"tmp"; there are t'),
+        ({}, '"tmp"; did you mean "temp"?'),
+        ({"payload": {"a": 1}, "reset": {"after": "1s", "payload": {"b": 1}}}, '"tmp"; there are a, b'),
+    ],
+)
+def test_an_integer_key_that_means_no_field_is_a_fault(written: dict[str, Any], message: str) -> None:
+    found = faults(**SCALARS, then=[{**KEYED, **written, "keys": {"tmp": 1}}])
+    assert found == [(("then", 0, "keys", "tmp"), f"no field of the payload is called {message}")]
+
+
+def test_where_a_value_may_be_a_map_check_warns_of_a_key_that_is_not_written() -> None:
+    extract = {"item": {"data": "ParcelDelivery"}}
+    keyed = {**KEYED, "payload": {"item": "{{ item }}"}, "keys": {"item": 1, "itm": 2}}
+    assert list(unused_keys.warnings(making.rule(extract=extract, then=[keyed]))) == [
+        (("then", 0, "keys", "itm"), 'no field of the payload is called "itm"; did you mean "item"?')
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sink", "method", "others"),
+    [("http", "GET", "POST, PUT or PATCH"), ("http", "DELETE", "POST, PUT or PATCH"), ("coap", "GET", "PUT or POST")],
+)
+def test_a_payload_that_the_request_has_no_place_for_is_a_fault(
+    sink: str, method: str, others: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    then = {"sink": sink, "path": "/x", "method": method, "payload": "1", "reset": {"after": "1s", "payload": "0"}}
+    said = f"a {method} carries no payload: write method: {others}"
+
+    def found(**written: Any) -> list[Any]:
+        rule = making.rule(then={**then, **written})
+        return list(verify.faults(rule, sinks={"http": "http", "coap": "coap"}, mailboxes=[]))
+
+    assert found() == [
+        (("then", "payload"), f"{said}, or leave it out"),
+        (("then", "reset", "payload"), f"{said}, or leave the reset out"),
+    ]
+    assert found(method="POST") == []
+    assert found(payload="", reset=None) == []
+    assert (
+        list(verify.faults(making.rule(then={"sink": "http", "method": method}), sinks={"http": "http"}, mailboxes=[]))
+        == []
+    )
+
+
 def test_integer_keys_stand_with_an_encoding_that_has_them() -> None:
+    for name in ("json", "text", "senml+cbor"):
+        found = faults(then=[{**GOOD, "topic": "a", "payload": {"t": 1}, "keys": {"t": 1}, "as": name}])
+        assert found == [(("then", 0, "keys"), f'"{name}" has no integer keys; they need as: cbor')]
     assert faults(then=[{**GOOD, "topic": "a", "payload": {"t": 1}, "keys": {"t": 1}, "as": "cbor"}]) == []
 
 

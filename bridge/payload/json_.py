@@ -27,7 +27,7 @@ def text(value: Any) -> str:
     Raises:
         TypeError: a type that JSON does not have; also ValueError and RecursionError.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+    return _ENCODER.encode(value)
 
 
 def plain(value: Any) -> str | float:
@@ -44,6 +44,9 @@ def plain(value: Any) -> str | float:
         case datetime.timedelta():
             return value.total_seconds()
     raise TypeError(f"a {type(value).__name__} is nothing that JSON knows")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
 
 
 def decode(octets: bytes) -> Any:

@@ -20,8 +20,11 @@ _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
 def slug(value: Any) -> str:
     """``Küche, links`` → ``kuche_links``: what fits into a topic, an entity's name or a file's."""
-    plain = unicodedata.normalize("NFKD", str(value).casefold())
-    return _NO_SLUG.sub("_", "".join(char for char in plain if not unicodedata.combining(char))).strip("_")
+    plain = str(value).casefold()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", plain)
+        plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return _NO_SLUG.sub("_", plain).strip("_")
 
 
 def octets(value: Any, count: int) -> str:

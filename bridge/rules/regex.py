@@ -25,13 +25,14 @@ import re2
 from bridge.rules import re2_syntax, word_marks
 
 _SURELY_COMPILES = 200_000  # instructions; RE2 refuses above some 500,000
+_NO_GROUPS: Mapping[str, int] = {}
 _LOOKAROUND = re.compile(r"\(\?(<?[=!])")
 
 
 class Pattern:
     """A compiled pattern. ``search`` and ``fullmatch`` never raise, whatever the text."""
 
-    __slots__ = ("_ascii", "_boundary", "_capture", "_flags", "_marked", "_unicode", "names", "source")
+    __slots__ = ("_ascii", "_boundary", "_capture", "_flags", "_groups", "_marked", "_unicode", "names", "source")
 
     def __init__(
         self,
@@ -58,7 +59,8 @@ class Pattern:
         self._ascii = self._compile(translated)
         if twice := [name for name in walk.named if walk.named.count(name) > 1]:
             raise ValueError(f'two groups are called "{twice[0]}": only one of them would give its value')
-        self.names = frozenset(self._ascii.groupindex)
+        self._groups: Mapping[str, int] = self._ascii.groupindex or _NO_GROUPS
+        self.names = frozenset(self._groups)
         self._boundary = walk.boundary
         self._unicode: re2._Regexp | None = None if walk.classes else self._ascii
         self._marked: re2._Regexp | None = None
@@ -72,16 +74,18 @@ class Pattern:
     def search(self, text: str) -> Found | None:
         """The leftmost match."""
         if text.isascii():
-            match = self._ascii.search(text)
+            match = self._ascii.search(text.encode())  # octets are characters then: the library need not count them
         elif self._boundary:
-            match = self._for_any_text(marked=True).search(word_marks.put(encodable(text)))
+            text = word_marks.put(encodable(text))
+            match = self._for_any_text(marked=True).search(text)
         else:
-            match = self._for_any_text(marked=False).search(encodable(text))
-        return Found(match) if match else None
+            text = encodable(text)
+            match = self._for_any_text(marked=False).search(text)
+        return Found(text, match, self._groups) if match else None
 
     def fullmatch(self, text: str) -> bool:
         if text.isascii():
-            return self._ascii.fullmatch(text) is not None
+            return self._ascii.fullmatch(text.encode()) is not None
         return self._for_any_text(marked=False).fullmatch(encodable(text)) is not None
 
     def _for_any_text(self, *, marked: bool) -> re2._Regexp:
@@ -103,25 +107,32 @@ class Pattern:
 class Found:
     """Where a pattern matched."""
 
-    __slots__ = ("_match",)
+    __slots__ = ("_groups", "_match", "_text")
 
-    def __init__(self, match: re2._Match) -> None:
+    def __init__(self, text: str, match: re2._Match, groups: Mapping[str, int]) -> None:
+        self._text = text
         self._match = match
+        self._groups = groups
+
+    def _part(self, group: int) -> str | None:
+        """None where it took no part."""
+        begin, end = self._match.span(group)
+        return None if begin < 0 else word_marks.taken_out(self._text[begin:end])
 
     @property
     def values(self) -> Mapping[str, str]:
         """The named groups that took part."""
-        return {name: word_marks.taken_out(text) for name, text in self._match.groupdict().items() if text is not None}
+        found = ((name, self._part(group)) for name, group in self._groups.items())
+        return {name: text for name, text in found if text is not None}
 
     @property
     def first(self) -> str | None:
         """The first group; without groups the whole match. None where the group took no part."""
-        text = self._match.group(1) if self._match.groups() else self._match.group()
-        return None if text is None else word_marks.taken_out(text)
+        return self._part(1 if self._match.re.groups else 0)
 
     @property
     def whole(self) -> str:
-        return word_marks.taken_out(self._match.group())
+        return self._part(0) or ""
 
 
 def glob(pattern: str) -> Pattern:

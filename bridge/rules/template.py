@@ -16,13 +16,14 @@ import datetime
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import minijinja
 
 from bridge import errors, spelling
-from bridge.rules import filters
+from bridge.rules import filters, lookups
 
 _BUILT_IN = (  # the engine's own filters that rules have a use for; it does not list them
     *("abs", "bool", "capitalize", "default", "first", "float", "int", "items", "join", "last", "length", "lower"),
@@ -171,7 +172,7 @@ def is_template(written: object) -> bool:
 class Template:
     """One string of a rule."""
 
-    __slots__ = ("_expression", "is_literal", "names", "source")
+    __slots__ = ("_expression", "_filled", "_lookup", "is_literal", "names", "source")
 
     def __init__(self, source: str) -> None:
         """
@@ -185,6 +186,8 @@ class Template:
             raise ValueError("a template cannot include another")
         self.names = frozenset[str]() if self.is_literal else names(source)
         self._expression = parts[0].inner if len(parts) == 1 and parts[0].kind == "{{" else None
+        self._lookup = self._plain(self._expression) if self._expression is not None else None
+        self._filled = self._pieced(parts)
 
     def render(self, values: Mapping[str, Any]) -> Any:
         """The native value where the string is exactly one ``{{ … }}``, else a string.
@@ -192,9 +195,11 @@ class Template:
         Raises:
             errors.RuleError: a value is missing, or a filter cannot take it.
         """
-        if self.is_literal:
-            return self.source
-        return evaluate(self._expression, values) if self._expression is not None else self.text(values)
+        if self._expression is None:
+            return self.text(values)
+        if self._lookup is not None and (value := self._lookup.value(values)) is not None:
+            return value
+        return evaluate(self._expression, values)
 
     def text(self, values: Mapping[str, Any]) -> str:
         """Always a string.
@@ -202,7 +207,30 @@ class Template:
         Raises:
             errors.RuleError: as ``render``.
         """
-        return self.source if self.is_literal else _run(_engine().render_str, self.source, values)
+        if self.is_literal:
+            return self.source
+        if self._filled is not None and (filled := lookups.fill(self._filled, values)) is not None:
+            return filled
+        rendered: str = _run(_engine().render_str, self.source, values)
+        return rendered
+
+    def _plain(self, inner: str) -> lookups.Lookup | None:
+        """A tag that is a lookup; None for others, and for what only looks like one: ``true``, ``range``."""
+        found = lookups.lookup(inner)
+        return found if found is not None and found.name in self.names else None
+
+    def _pieced(self, parts: Sequence[Piece]) -> lookups.Filled | None:
+        """Text and lookups; None where there is anything else. A tag that eats the white space around it is more than
+        a lookup.
+        """
+        found: list[str | lookups.Lookup] = []
+        for part in parts:
+            whole = part.kind == "{{" and len(part.inner) == len(part.text) - 4
+            one = part.text if part.kind == "text" else self._plain(part.inner) if whole else None
+            if one is None:
+                return None
+            found.append(one)
+        return tuple(found) if found else None
 
 
 def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
@@ -245,7 +273,7 @@ def _reason(error: minijinja.TemplateError) -> str:
 class Segments:
     """A topic or a path."""
 
-    __slots__ = ("_literal", "_parts", "names", "source", "written")
+    __slots__ = ("_parts", "names", "source", "written")
 
     def __init__(self, source: str, *, path: bool = False) -> None:
         """With ``path`` one leading ``/`` is taken off: ``/light`` is the path of one segment.
@@ -255,11 +283,10 @@ class Segments:
         """
         self.source = source
         written = source.removeprefix("/") if path else source
-        self._parts = [Template(segment) for segment in _split(written)] if written else []
-        self.written = tuple(part.source for part in self._parts)  # the segments before they are rendered
-        self.names = frozenset[str]().union(*(part.names for part in self._parts))
-        whole = all(part.is_literal for part in self._parts)
-        self._literal = tuple(clean(part.source) for part in self._parts) if whole else None
+        made = [Template(segment) for segment in _split(written)] if written else []
+        self.written = tuple(part.source for part in made)  # the segments before they are rendered
+        self.names = frozenset[str]().union(*(part.names for part in made))
+        self._parts = tuple(sys.intern(clean(part.source)) if part.is_literal else part for part in made)
 
     def render(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """The segments, clean; none for an empty path.
@@ -267,7 +294,7 @@ class Segments:
         Raises:
             errors.RuleError: as ``Template.render``.
         """
-        return self._literal if self._literal is not None else tuple(clean(part.text(values)) for part in self._parts)
+        return tuple([part if isinstance(part, str) else clean(part.text(values)) for part in self._parts])
 
 
 def _split(source: str) -> list[str]:

@@ -11,7 +11,6 @@ settings (``reload``) make other units, and leave those alone that would be the 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Self
@@ -31,7 +30,6 @@ from bridge.sources import imap
 from bridge.sources.settings import Mailbox
 
 log = structlog.get_logger()
-_WORKERS = 16  # threads for the IMAP commands of those connections that have something to do
 _KEEP_S = 30 * 86_400.0  # what ended longer ago is forgotten
 _PURGE_EVERY_S = 86_400.0
 
@@ -52,8 +50,7 @@ async def run(
     """
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.state))
-        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(_WORKERS, "imap"))
-        bridge = await stack.enter_async_context(_Bridge(store, pool, onlookers))
+        bridge = await stack.enter_async_context(_Bridge(store, onlookers))
         await bridge.become(settings)
         await bridge.report_orphans()
         collecting.settle()
@@ -77,10 +74,9 @@ async def run(
 class _Bridge:
     """What runs, and the rules in force."""
 
-    def __init__(self, store: Store, pool: concurrent.futures.Executor, onlookers: Sequence[events.Onlooker]) -> None:
+    def __init__(self, store: Store, onlookers: Sequence[events.Onlooker]) -> None:
         self.turn = asyncio.Lock()
         self._store = store
-        self._pool = pool
         self._hub = imap.hub.Hub()
         self._news = news.Events()
         self.onlooker: events.Onlooker = _Onlookers((self._news, *onlookers))
@@ -162,9 +158,7 @@ class _Bridge:
 
     def _mailbox(self, name: str, mailbox: Mailbox) -> units_.Wanted:
         async def open_(stack: contextlib.AsyncExitStack) -> units_.Open:
-            source = imap.ImapSource(
-                name, mailbox, memory=self._store, wants=self._rulebook, pool=self._pool, hub=self._hub
-            )
+            source = imap.ImapSource(name, mailbox, memory=self._store, wants=self._rulebook, hub=self._hub)
             self._sources[name] = await stack.enter_async_context(source)
             stack.callback(self._sources.pop, name)
             changes = await stack.enter_async_context(ChangeSink(source))

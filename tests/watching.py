@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import time
 from collections import Counter
@@ -76,17 +75,14 @@ class Watching:
         *,
         memory: Memory | None = None,
         wants: sources.Wants = nothing,
-        threads: int = 4,
         hub: hub_.Hub | None = None,
     ) -> None:
         self.memory = memory or Memory()
         self.batches: list[sources.Batch] = []
-        self._pool = concurrent.futures.ThreadPoolExecutor(threads)
-        self.source = imap.ImapSource("home", settings, memory=self.memory, wants=wants, pool=self._pool, hub=hub)
+        self.source = imap.ImapSource("home", settings, memory=self.memory, wants=wants, hub=hub)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._stack.callback(self._pool.shutdown)
         await self._stack.enter_async_context(self.source)
         taking = asyncio.create_task(self._take())
         self._stack.push_async_callback(_ended, taking)

@@ -166,7 +166,6 @@ async def test_a_batch_whose_consumer_failed_comes_again_and_first() -> None:
             batches = source.batches()
             assert [(await anext(batches)).mails[0].place.uid for _ in range(3)] == [1, 2, 3]
             await batches.aclose()  # type: ignore[attr-defined]
-        watched._pool.shutdown()
 
 
 async def test_a_consumer_that_commits_nothing_does_not_make_the_other_mailboxes_deaf(
@@ -179,4 +178,3 @@ async def test_a_consumer_that_commits_nothing_does_not_make_the_other_mailboxes
             await anext(source.batches())
             async with watching.Watching(impatient(server), memory=known(0, careful=True), hub=source._hub) as watched:
                 await watched.have(3)
-        stuck._pool.shutdown()

@@ -143,7 +143,6 @@ async def test_who_does_not_take_batches_holds_up_the_source_and_not_its_memory(
             await asyncio.sleep(0.2)  # until it stands still, if it ever does
         assert before < 1_000_000  # a third of it would be more
         await batches.aclose()
-    watched._pool.shutdown()
 
 
 async def test_several_folders_of_several_users_are_watched_side_by_side(dovecot: Dovecot) -> None:
@@ -164,14 +163,14 @@ async def test_several_folders_of_several_users_are_watched_side_by_side(dovecot
 
 async def test_an_idle_mailbox_costs_no_thread(dovecot: Dovecot) -> None:
     folders = [f"F{number}" for number in range(30)]
+    before = threading.active_count()
     with dovecot.client() as client:
         for folder in folders:
             client.create_folder(folder)
-    async with watching.Watching(watching.settings(dovecot, folders=folders), threads=2) as watched:
+    async with watching.Watching(watching.settings(dovecot, folders=folders)) as watched:
         for folder in folders:
             await watched.are("live", folder)
-        await servers.until(watched._pool._work_queue.empty, what="idle workers")
-        assert len([thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]) <= 2 + 1
+        assert threading.active_count() <= before + 4  # those that look up names, whatever the number of folders
         with dovecot.client() as client:
             for folder in folders:
                 client.append(folder, dovecot.sample())
@@ -414,7 +413,6 @@ async def test_while_careful_the_next_mail_waits_for_the_commit_of_the_one_befor
             assert [place.uid for place in memory.attempts] == ([uid] if uid else [])
             memory.commit(batch)
         await batches.aclose()
-    watched._pool.shutdown()
 
 
 async def test_closing_ends_batches_and_connections_while_idle(dovecot: Dovecot) -> None:
@@ -423,7 +421,6 @@ async def test_closing_ends_batches_and_connections_while_idle(dovecot: Dovecot)
         taken = asyncio.create_task(_all(source))
         await servers.until(lambda: source.states()[0].state == "live", what="live")
     assert len(await asyncio.wait_for(taken, 5)) == 1
-    watched._pool.shutdown()
     await servers.until(
         lambda: "imap(ada)" in dovecot.log() and "Disconnected" in dovecot.log().partition("imap(ada)")[2],
         what="the server sees the end",

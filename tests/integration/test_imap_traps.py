@@ -579,7 +579,10 @@ async def test_half_a_million_mails_may_be_found() -> None:
         peer.open_folder(exists=last, uidnext=1_000_001 + last)
         tag = peer.expect(r"UID SEARCH UID 1000001:\*")
         peer.send("* SEARCH " + " ".join(map(str, range(1_000_001, 1_000_001 + last))) + f"\r\n{tag} OK\r\n")
+        first, second = peer.expect("NOOP"), peer.expect("NOOP")  # whether it stands several at once
+        peer.send(f"{first} OK\r\n{second} OK\r\n")
         tag = peer.expect("UID FETCH 1000001:1000250 ")
+        peer.expect("UID FETCH 1000251:1000500 ")  # on its way before the first is answered
         peer.send("".join(fetched(uid, uid) for uid in range(1_000_001, 1_000_251)) + f"{tag} OK\r\n")
         peer.wait_for_close()
 

@@ -28,7 +28,6 @@ From the bottom up:
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Self
@@ -63,14 +62,12 @@ class ImapSource:
         *,
         memory: Memory,
         wants: Wants,
-        pool: concurrent.futures.Executor,
         hub: hub_.Hub | None = None,
     ) -> None:
         self.name = name
         self.wants = wants
         self._settings = settings
         self._memory = memory
-        self._pool = pool
         self._hub = hub or hub_.Hub()
         self._tasks: list[asyncio.Task[None]] = []
         self._watchers: list[watcher.Watcher] = []
@@ -78,7 +75,7 @@ class ImapSource:
         self._handover = handover.Handover(_WAITING)
 
     async def __aenter__(self) -> Self:
-        account = account_.Account(self.name, self._settings, pool=self._pool, hub=self._hub)
+        account = account_.Account(self.name, self._settings, hub=self._hub)
         self._commands = commands.Commands(account)
         for folder in self._settings.folders:
             watching = watcher.Watcher(account, folder, memory=self._memory, wants=self._wants, hand_on=self._hand_on)

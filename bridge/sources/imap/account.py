@@ -1,13 +1,9 @@
-"""What the folders of one mailbox share: credentials, the worker threads, and what was learned about the server."""
+"""What the folders of one mailbox share: credentials, and what was learned about the server."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextlib
-import functools
-from collections.abc import Callable
-from typing import Literal, ParamSpec, TypeVar
+from typing import Literal
 
 import structlog
 
@@ -17,21 +13,16 @@ from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import hub, login
 
 log = structlog.get_logger()
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Account:
     """Connects, one folder after the other, so that a wrong password is tried once and not once a folder."""
 
-    def __init__(
-        self, name: str, settings: settings_.Mailbox, *, pool: concurrent.futures.Executor, hub: hub.Hub
-    ) -> None:
+    def __init__(self, name: str, settings: settings_.Mailbox, *, hub: hub.Hub) -> None:
         self.name = name
         self.settings = settings
         self.hub = hub
         self.pipelining: Literal["untried", "proven", "off"] = "untried"
-        self._pool = pool
         self._turn = asyncio.Lock()
         self._refusal = ""
         self._refused_until = 0.0
@@ -47,10 +38,10 @@ class Account:
         async with self._turn:
             if asyncio.get_running_loop().time() < self._refused_until:
                 raise errors.LoginRefused(self._refusal)
-            connection = connection_.Connection(self.settings)
+            connection = connection_.Connection(self.settings, self.hub)
             try:
                 async with self.hub.door(self.settings.address):
-                    await self.work(connection, login.open_, connection)
+                    await login.open_(connection)
             except errors.LoginRefused as error:
                 self._remember(error)
                 raise
@@ -66,22 +57,3 @@ class Account:
             reason=self._refusal,
             next_try_s=self.settings.retry_refused,
         )
-
-    async def work(
-        self, connection: connection_.Connection, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Runs what blocks on this connection in a worker thread. When cancelled, the connection is aborted, and the
-        thread has let go of it before this returns.
-        """
-        job = self._pool.submit(functools.partial(function, *args, **kwargs))
-        result = asyncio.wrap_future(job)
-        try:
-            return await asyncio.shield(result)
-        except asyncio.CancelledError:
-            if not job.cancel():
-                connection.abort()
-                await asyncio.wait([result])
-                with contextlib.suppress(Exception):
-                    result.result()
-            connection.close()
-            raise

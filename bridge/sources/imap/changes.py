@@ -1,7 +1,7 @@
 """Carries out changes to mails: by UID, under the UIDVALIDITY that the mail was read with, and never one of somebody
 else's mails.
 
-Blocking functions on one connection that has nothing else to do; ``commands`` keeps it.
+Functions on one connection that has nothing else to do; ``commands`` keeps it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from bridge import errors
 from bridge.delivery import MailChange, Receipt
-from bridge.sources.imap import client, fetch, response
+from bridge.sources.imap import asking, client, response
 from bridge.sources.imap import connection as connection_
 
 _ATOM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&'+,-./:;<=>?@^_`|~")
@@ -37,8 +37,8 @@ class Done:
     places: Mapping[int, str] = dataclasses.field(default_factory=dict)  # UID → "copyuid 8 3 17"
 
 
-def carry_out(connection: connection_.Connection, run: Sequence[MailChange], copied: Copied) -> list[Receipt]:
-    """Carries out a run of alike changes. Blocks.
+async def carry_out(connection: connection_.Connection, run: Sequence[MailChange], copied: Copied) -> list[Receipt]:
+    """Carries out a run of alike changes.
 
     Raises:
         ForAll: it will never work; the message says why.
@@ -49,18 +49,18 @@ def carry_out(connection: connection_.Connection, run: Sequence[MailChange], cop
     change = run[0]
     if change.op in {"copy", "move"} and client.same_folder(change.folder, change.argument):
         return [Receipt(delivery_id=each.id, code=_THERE) for each in run]
-    _open(connection, change)
+    await _open(connection, change)
     if change.op == "move" and b"MOVE" not in connection.capabilities:
-        done = _copy_and_delete(connection, run, copied)
+        done = await _copy_and_delete(connection, run, copied)
     else:
-        done = _OPS[change.op](connection, fetch.ranges({each.uid for each in run}), change.argument)
+        done = await _OPS[change.op](connection, asking.ranges({each.uid for each in run}), change.argument)
     return [Receipt(delivery_id=each.id, code=done.places.get(each.uid, done.code)) for each in run]
 
 
-def _open(connection: connection_.Connection, change: MailChange) -> None:
+async def _open(connection: connection_.Connection, change: MailChange) -> None:
     if connection.selected is None or connection.selected[0] != change.folder:
         try:
-            connection.select(change.folder, read_only=False)
+            await connection.select(change.folder, read_only=False)
         except errors.FolderMissing as error:
             raise ForAll(str(error)) from error
     if connection.selected is not None and connection.selected[1] != change.uidvalidity:
@@ -69,12 +69,12 @@ def _open(connection: connection_.Connection, change: MailChange) -> None:
         )
 
 
-def _seen(connection: connection_.Connection, uids: bytes, _argument: str) -> Done:
-    return _store(connection, uids, b"\\Seen")
+async def _seen(connection: connection_.Connection, uids: bytes, _argument: str) -> Done:
+    return await _store(connection, uids, b"\\Seen")
 
 
-def _flag(connection: connection_.Connection, uids: bytes, argument: str) -> Done:
-    return _store(connection, uids, flag_name(argument))
+async def _flag(connection: connection_.Connection, uids: bytes, argument: str) -> Done:
+    return await _store(connection, uids, flag_name(argument))
 
 
 def flag_name(flag: str) -> bytes:
@@ -92,28 +92,28 @@ def flag_name(flag: str) -> bytes:
     return flag.encode("ascii")
 
 
-def _store(connection: connection_.Connection, uids: bytes, flag: bytes) -> Done:
-    return _done(connection, b"UID STORE %s +FLAGS.SILENT (%s)" % (uids, flag))
+async def _store(connection: connection_.Connection, uids: bytes, flag: bytes) -> Done:
+    return await _done(connection, b"UID STORE %s +FLAGS.SILENT (%s)" % (uids, flag))
 
 
-def _copy(connection: connection_.Connection, uids: bytes, target: str) -> Done:
-    return _into(connection, b"UID COPY", uids, target)
+async def _copy(connection: connection_.Connection, uids: bytes, target: str) -> Done:
+    return await _into(connection, b"UID COPY", uids, target)
 
 
-def _move(connection: connection_.Connection, uids: bytes, target: str) -> Done:
-    return _into(connection, b"UID MOVE", uids, target)
+async def _move(connection: connection_.Connection, uids: bytes, target: str) -> Done:
+    return await _into(connection, b"UID MOVE", uids, target)
 
 
-def _copy_and_delete(connection: connection_.Connection, run: Sequence[MailChange], copied: Copied) -> Done:
+async def _copy_and_delete(connection: connection_.Connection, run: Sequence[MailChange], copied: Copied) -> Done:
     """A move where the server has no MOVE. What was copied is never copied again: a connection that ends between the
     two leaves the rest to the next try, and a refusal of the second is the end.
     """
     target, places = run[0].argument, {}
     if new := {each.id: each.uid for each in run if each.id not in copied}:
-        places = dict(_into(connection, b"UID COPY", fetch.ranges(set(new.values())), target).places)
+        places = dict((await _into(connection, b"UID COPY", asking.ranges(set(new.values())), target)).places)
         copied.update(dict.fromkeys(new))
     try:
-        done = _delete(connection, fetch.ranges({each.uid for each in run}), "")
+        done = await _delete(connection, asking.ranges({each.uid for each in run}), "")
     except (errors.Permanent, errors.Retryable) as error:
         raise ForAll(f"copied to {target!r}, but still here as well: {error}", code=error.code) from error
     for each in run:
@@ -121,47 +121,47 @@ def _copy_and_delete(connection: connection_.Connection, run: Sequence[MailChang
     return done if done.code == _ONLY_MARKED else Done(code=done.code, places=places)
 
 
-def _delete(connection: connection_.Connection, uids: bytes, _argument: str) -> Done:
+async def _delete(connection: connection_.Connection, uids: bytes, _argument: str) -> Done:
     """Never a bare EXPUNGE: it would take mails with it that somebody else has marked."""
-    _store(connection, uids, b"\\Deleted")
+    await _store(connection, uids, b"\\Deleted")
     if b"UIDPLUS" not in connection.capabilities:
         return Done(code=_ONLY_MARKED)
-    return _done(connection, b"UID EXPUNGE " + uids)
+    return await _done(connection, b"UID EXPUNGE " + uids)
 
 
 _OPS = {"seen": _seen, "flag": _flag, "copy": _copy, "move": _move, "delete": _delete}
 
 
-def _into(connection: connection_.Connection, verb: bytes, uids: bytes, target: str) -> Done:
+async def _into(connection: connection_.Connection, verb: bytes, uids: bytes, target: str) -> Done:
     command = b"%s %s %s" % (verb, uids, client.folder_name(target))
-    (answer,) = connection.run(command)
+    (answer,) = await connection.run(command)
     if answer.ok:
         return _told(answer)
-    if not _exist(connection, uids):
+    if not await _exist(connection, uids):
         return Done(code="ok, gone")  # some servers say NO to UIDs that are gone
-    if answer.code in _NO_FOLDER or target not in connection.folders():
-        (created,) = connection.run(b"CREATE " + client.folder_name(target))
+    if answer.code in _NO_FOLDER or target not in (await connection.folders()):
+        (created,) = await connection.run(b"CREATE " + client.folder_name(target))
         if not created.ok:
-            raise _no_target(connection, target, created)
-        (answer,) = connection.run(command)
+            raise await _no_target(connection, target, created)
+        (answer,) = await connection.run(command)
     if not answer.ok:
         raise _refused(answer)
     return _told(answer)
 
 
-def _exist(connection: connection_.Connection, uids: bytes) -> bool:
-    (answer,) = connection.run(b"UID SEARCH UID " + uids)
+async def _exist(connection: connection_.Connection, uids: bytes) -> bool:
+    (answer,) = await connection.run(b"UID SEARCH UID " + uids)
     return not answer.ok or bool(response.uids(answer.untagged))
 
 
-def _no_target(connection: connection_.Connection, target: str, created: connection_.Answer) -> ForAll:
-    there = ", ".join(connection.folders())
+async def _no_target(connection: connection_.Connection, target: str, created: connection_.Answer) -> ForAll:
+    there = ", ".join(await connection.folders())
     said = client.readable(created.text)
     return ForAll(f"there is no folder {target!r}, and it cannot be made ({said}); the mailbox has: {there}")
 
 
-def _done(connection: connection_.Connection, command: bytes) -> Done:
-    (answer,) = connection.run(command)
+async def _done(connection: connection_.Connection, command: bytes) -> Done:
+    (answer,) = await connection.run(command)
     if not answer.ok:
         raise _refused(answer)
     return _told(answer)

@@ -1,22 +1,19 @@
-"""The one file that knows imapclient's and imaplib's insides.
+"""What imapclient does here: folder names in modified UTF-7, and the lines of LIST. The one file that knows it.
 
-imapclient reads the greeting, the capabilities and the folder list, and knows modified UTF-7. Everything else is sent
-and read in ``connection``, because the library's ``idle_check`` loses events, its commands drop an EXISTS that arrives
-inside another command's answer (the classic lost wake-up), and neither can send several commands in one write.
+Everything else is sent and read in ``connection``: the library blocks, its ``idle_check`` loses events, its commands
+drop an EXISTS that arrives inside another command's answer (the classic lost wake-up), and it cannot send several
+commands in one write.
 """
 
 from __future__ import annotations
 
-import imaplib
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
-import imapclient
-from imapclient import imap_utf7
+from imapclient import exceptions, imap_utf7, response_parser
 
 from bridge import errors
-from bridge.sources.imap import wire
+from bridge.sources.imap import frames
 
 _QUOTABLE = re.compile(r"[\x20-\x7e]*")
 
@@ -51,96 +48,29 @@ def same_folder(one: str, other: str) -> bool:
     return one == other or one.upper() == other.upper() == "INBOX"
 
 
-class _Protocol(imaplib.IMAP4):
-    """imaplib on our own wire, through the methods that it documents as overridable."""
-
-    def __init__(self, line: wire.Wire, host: str) -> None:
-        self._wire = line
-        super().__init__(host)
-
-    def open(self, host: str = "", port: int = 0, timeout: float | None = None) -> None:
-        self.host, self.port, self.sock = host, port, self._wire.sock
-
-    def read(self, size: int) -> bytes:
-        return self._wire.read(size)
-
-    def readline(self) -> bytes:
-        return self._wire.readline()
-
-    def send(self, data: Any) -> None:
-        self._wire.send(bytes(data))
-
-    def shutdown(self) -> None:
-        self._wire.close()
-
-    def _log(self, line: str) -> None:
-        """Keeps no log: it would hold the password."""
+def folders(untagged: list[frames.Pieces]) -> list[str]:
+    """LIST's answer → the names of the folders that can be opened, sorted (RFC 9051, section 7.3.1)."""
+    return sorted({name for pieces in untagged for name in _listed(pieces)})
 
 
-class Client(imapclient.IMAPClient):  # type: ignore[misc]  # the library's types do not reach mypy
-    """imapclient with that protocol."""
-
-    def __init__(self, line: wire.Wire, host: str, port: int) -> None:
-        self._wire = line
-        super().__init__(host, port, ssl=False, timeout=line.timeout_s)
-        self._imap.debug = 0  # the library formats every line for its own debug log, mails included
-
-    def _create_IMAP4(self) -> _Protocol:  # noqa: N802 - the library's name
-        return _Protocol(self._wire, self.host)
-
-    def starttls_on(self, secure: Callable[[], None]) -> None:
-        """STARTTLS (RFC 9051, section 6.2.1): ``secure`` wraps the socket once the server has agreed."""
-        typ, data = self._imap._simple_command("STARTTLS")  # noqa: SLF001 - its own starttls() makes a second buffer
-        if typ != "OK":
-            raise errors.SourceError(f"the server refuses STARTTLS: {readable(data[0] or b'')}")
-        secure()
-        self._imap._get_capabilities()  # noqa: SLF001 - what was said before TLS is void
-
-    def authenticated(self) -> None:
-        """Tells the library that the login, which we do ourselves, has happened."""
-        self._imap.state = "AUTH"
-
-    @property
-    def preauthenticated(self) -> bool:
-        return bool(self._imap.state == "AUTH")
-
-    def offered(self) -> frozenset[bytes]:
-        return frozenset(name.upper().encode() for name in self._imap.capabilities)
-
-    def folders(self) -> list[str]:
-        """The names of the folders that can be opened, sorted. Blocks.
-
-        Raises:
-            errors.SourceError: the server does not list them.
-        """
-        try:
-            listed = self.list_folders()
-        except (imaplib.IMAP4.error, ValueError) as error:
-            raise translated(error) from error
-        return sorted(str(name) for flags, _, name in listed if b"\\Noselect" not in flags)
-
-
-def connect(line: wire.Wire, host: str, port: int, *, starttls: Callable[[], None] | None) -> Client:
-    """Reads the greeting and the capabilities, and begins TLS where it is asked for. Blocks.
-
-    Raises:
-        errors.Disconnected: the server closed the connection.
-        errors.SourceError: it is no IMAP server, wants no more guests, or has no STARTTLS.
-    """
-    line.extend()
+def _listed(pieces: frames.Pieces) -> Iterator[str]:
+    if pieces[0][:7].upper() != b"* LIST ":
+        return
+    # The library wants a literal beside the text that announces it
+    lines = [(pieces[at], pieces[at + 1]) for at in range(0, len(pieces) - 1, 2)] + [pieces[-1]]
+    first = lines[0]
+    lines[0] = (first[0][7:], first[1]) if isinstance(first, tuple) else first[7:]
     try:
-        client = Client(line, host, port)
-        if starttls is not None:
-            if b"STARTTLS" not in client.offered():
-                raise errors.SourceError("the server offers no STARTTLS; `tls: implicit` (port 993) may do")
-            client.starttls_on(starttls)
-    except imaplib.IMAP4.error as error:
-        raise translated(error) from error
-    return client
+        flags, _delimiter, name = response_parser.parse_response(lines)[:3]
+    except (exceptions.ProtocolError, ValueError, AssertionError):
+        return  # a line that cannot be read names no folder that could be opened
+    octets = name if isinstance(name, bytes) else str(name).encode()
+    if not any(isinstance(flag, bytes) and flag.lower() in {b"\\noselect", b"\\nonexistent"} for flag in flags):
+        yield _decoded(octets)
 
 
-def translated(error: Exception) -> errors.SourceError:
-    """The library's exceptions as ours: ``abort`` says that the connection is of no use any more."""
-    said = error.args[0] if error.args else ""
-    text = readable(said if isinstance(said, bytes) else str(said).encode())
-    return errors.Disconnected(text) if isinstance(error, imaplib.IMAP4.abort) else errors.SourceError(text)
+def _decoded(name: bytes) -> str:
+    try:
+        return str(imap_utf7.decode(name))
+    except ValueError:
+        return name.decode("utf-8", "replace")

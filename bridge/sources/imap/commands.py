@@ -36,6 +36,9 @@ class Commands:
             try:
                 await self._look_first()
                 return await self._all(changes)
+            except asyncio.CancelledError:
+                self.close()  # an answer is under way that nobody reads any more
+                raise
             finally:
                 self._let_go_later()
 
@@ -53,7 +56,7 @@ class Commands:
     async def _run(self, run: list[MailChange]) -> list[Result]:
         try:
             connection = await self._connected()
-            return list(await self._account.work(connection, changes_.carry_out, connection, run, self._copied))
+            return [*await changes_.carry_out(connection, run, self._copied)]
         except changes_.ForAll as error:
             return [errors.Permanent(str(error), code=error.code) for _ in run]
         except (errors.Permanent, errors.Retryable) as error:
@@ -79,7 +82,7 @@ class Commands:
         """
         if self._connection is not None:
             try:
-                await self._account.work(self._connection, self._connection.run, b"NOOP")
+                await self._connection.run(b"NOOP")
             except errors.Disconnected:
                 self.close()
 

@@ -1,23 +1,22 @@
 """One IMAP connection: commands, their answers, and what the server says in between.
 
-Nothing here locks: a connection has one owner at a time. ``post`` and ``hear`` never block and are for the event loop;
-``open``, ``collect``, ``run`` and what is built on them block, for at most ``timeout`` an answer, and are for a worker
-thread.
+Nothing here locks, and nothing blocks: a connection has one owner at a time, who waits for an answer in the event loop,
+for at most ``timeout``.
 """
 
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import re
-import socket
 from typing import Literal
 
 from bridge import errors
 from bridge.sources import settings as settings_
-from bridge.sources.imap import client, frames, response, tls, wire
+from bridge.sources.imap import client, dial, frames, response, tls, wire
+from bridge.sources.imap import hub as hub_
 
+_GREETING = re.compile(rb"\* (OK|PREAUTH|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _EVENT = re.compile(rb"\* (\d{1,20}) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
 _STATUS = re.compile(rb"\* (OK|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _TAGGED = re.compile(rb"[A-Za-z0-9]+ (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
@@ -54,14 +53,12 @@ class Selected:
 
 
 class Connection:
-    """Made without I/O, so that it can be aborted while ``open`` is still under way."""
+    """Made without I/O; ``open`` comes first."""
 
-    def __init__(self, settings: settings_.Mailbox) -> None:
+    def __init__(self, settings: settings_.Mailbox, hub: hub_.Hub) -> None:
         self.settings = settings
-        self._socket: socket.socket | None = None  # while connecting
+        self._hub = hub
         self._wire: wire.Wire | None = None
-        self._library: client.Client | None = None
-        self._aborted = False
         self._tags = 0
         self._awaited: collections.deque[tuple[bytes, Kind]] = collections.deque()
         self._idle_tag: bytes | None = None
@@ -74,35 +71,57 @@ class Connection:
 
     # Opening
 
-    def open(self) -> client.Client:
-        """Connects and secures; ``login`` follows. Blocks.
+    async def open(self) -> bool:
+        """Connects and secures; ``login`` follows. Whether the server takes us as logged in already (PREAUTH).
 
         Raises:
             errors.Disconnected: nobody answers, or not in time.
             errors.SourceError: TLS cannot be had, or the other end is no IMAP server.
         """
-        host, port = self.settings.address
-        timeout_s = self.settings.timeout
-        try:
-            self._wire = wire.Wire(wire.dial(host, port, timeout_s, self._dialling), timeout_s=timeout_s)
-        except OSError as error:
-            raise errors.Disconnected(f"cannot be reached: {error}") from error
-        if self.settings.tls == "implicit":
-            self._secure()
-        secure = self._secure if self.settings.tls == "starttls" else None
-        self._library = client.connect(self._wire, host, port, starttls=secure)
-        return self._library
+        self._wire = await dial.dial(self.settings, self._hub)
+        greeting = (await self._line.response())[0]
+        known = _GREETING.match(greeting)
+        if known is None:
+            raise errors.SourceError(f"this is no IMAP server: {client.readable(greeting)}")
+        kind, text = known[1].upper(), known[2] or b""
+        if kind == b"BYE":
+            raise errors.Disconnected(f"the server says goodbye: {client.readable(text)}")
+        self._learn(text)
+        if not self.capabilities:
+            await self.learn()
+        if self.settings.tls == "starttls":
+            await self._start_tls()
+        return kind == b"PREAUTH"
 
-    def _dialling(self, sock: socket.socket) -> None:
-        self._socket = sock
-        if self._aborted:
-            raise errors.Disconnected("closed while connecting")
-
-    def _secure(self) -> None:
-        line = self._line
-        if len(line.frames):
+    async def _start_tls(self) -> None:
+        """STARTTLS (RFC 9051, section 6.2.1)."""
+        if b"STARTTLS" not in self.capabilities:
+            raise errors.SourceError("the server offers no STARTTLS; `tls: implicit` (port 993) may do")
+        (answer,) = await self.run(b"STARTTLS")
+        if not answer.ok:
+            raise errors.SourceError(f"the server refuses STARTTLS: {client.readable(answer.text)}")
+        if len(self._line.frames):
             raise errors.SourceError("the server sent something before TLS began that is not protected by it")
-        line.sock = tls.wrap(line.sock, self.settings)
+        await tls.secure(self._line, self.settings)
+        await self.learn()  # what was said before TLS is void
+
+    async def learn(self) -> None:
+        """Asks what the server can do."""
+        (answer,) = await self.run(b"CAPABILITY")
+        told = (pieces[0] for pieces in answer.untagged if is_named(pieces, b"CAPABILITY"))
+        self.capabilities = frozenset(word.upper() for text in told for word in text.split()[2:])
+
+    def _learn(self, text: bytes) -> bool:
+        """What it can do, where it says so unasked: a round trip less (RFC 9051, section 7.1)."""
+        code, argument = response.code(text)
+        if code == b"CAPABILITY":
+            self.capabilities = frozenset(argument.upper().split())
+        return code == b"CAPABILITY"
+
+    async def logged_in(self, answer: Answer | None) -> None:
+        """Many servers have more to offer after the login; most say so in its answer."""
+        if answer is None or not self._learn(answer.text):
+            await self.learn()
 
     # Commands
 
@@ -121,7 +140,7 @@ class Connection:
         """Whether the server announced mails that no answer has brought yet."""
         return self.arrived > 0
 
-    def post(self, *commands: bytes, idle: bool = False, wait: bool = False) -> None:
+    def post(self, *commands: bytes, idle: bool = False) -> None:
         """Sends commands in one write, ending an IDLE before and beginning one behind them if asked. ``collect``
         follows.
         """
@@ -135,50 +154,50 @@ class Connection:
             tag = b"m%d" % self._tags
             out.append(tag + b" " + command + b"\r\n")
             self._awaited.append((tag, "idle" if number == len(commands) else "command"))
-        self._line.send(b"".join(out), wait=wait)
+        self._line.send(b"".join(out))
 
-    def collect(self) -> list[Answer]:
-        """The answers to everything posted, in order; that to a DONE is left out. Blocks.
+    async def collect(self, count: int) -> list[Answer]:
+        """The next answers to what was posted, in order; that to a DONE is left out.
 
         Raises:
             errors.Disconnected: the connection ended, an answer was late, or it is not IMAP.
         """
-        answers = []
+        answers: list[Answer] = []
         self._fetched_seq = 0
-        while self._awaited:
+        while len(answers) < count or (self._awaited and self._awaited[0][1] == "done"):
             tag, kind = self._awaited[0]
-            answer = self._answer(tag, kind)
+            answer = await self._answer(tag, kind)
             self._awaited.popleft()
             if kind != "done":
                 answers.append(answer)
         self._fetched_seq = 0
         return answers
 
-    def run(self, *commands: bytes) -> list[Answer]:
-        """``post`` and ``collect``. Blocks."""
-        self.post(*commands, wait=True)
-        return self.collect()
+    async def run(self, *commands: bytes) -> list[Answer]:
+        """``post`` and ``collect``."""
+        self.post(*commands)
+        return await self.collect(len(commands))
 
-    def converse(self, command: bytes, reply: bytes) -> Answer:
-        """A command that the server answers with ``+`` before it takes ``reply`` (AUTHENTICATE). Blocks."""
-        self.post(command, wait=True)
-        while (pieces := self._line.response())[0].startswith(b"* "):
+    async def converse(self, command: bytes, reply: bytes) -> Answer:
+        """A command that the server answers with ``+`` before it takes ``reply`` (AUTHENTICATE)."""
+        self.post(command)
+        while (pieces := await self._line.response())[0].startswith(b"* "):
             self._note(pieces)
         if not pieces[0].startswith(b"+"):
             self._awaited.clear()
             return _tagged(pieces[0], [])
         self._line.send(reply + b"\r\n")
-        return self.collect()[0]
+        return (await self.collect(1))[0]
 
     def looking(self) -> None:
         """What is asked next brings whatever was announced so far; an EXISTS from here on is news again."""
         self.arrived, self.pushed = 0, None
 
-    def _answer(self, tag: bytes, kind: Kind) -> Answer:
+    async def _answer(self, tag: bytes, kind: Kind) -> Answer:
         untagged: list[frames.Pieces] = []
         size = 0
         while True:
-            pieces = self._line.response()
+            pieces = await self._line.response()
             first = pieces[0]
             if first.startswith(b"* "):
                 self._note(pieces)
@@ -245,17 +264,17 @@ class Connection:
         if number >= self.exists:
             self.looking()
 
-    def select(self, folder: str, *, read_only: bool) -> Selected:
-        """Opens a folder (EXAMINE or SELECT). Blocks.
+    async def select(self, folder: str, *, read_only: bool) -> Selected:
+        """Opens a folder (EXAMINE or SELECT).
 
         Raises:
             errors.FolderMissing: there is none of that name; the message names those that there are.
             errors.SourceError: it cannot be opened.
         """
         self.selected = None
-        (answer,) = self.run((b"EXAMINE " if read_only else b"SELECT ") + client.folder_name(folder))
+        (answer,) = await self.run((b"EXAMINE " if read_only else b"SELECT ") + client.folder_name(folder))
         if not answer.ok:
-            raise self._unopened(folder, answer)
+            raise await self._unopened(folder, answer)
         told = _numbers(answer.untagged)
         if not told.get(b"UIDVALIDITY"):
             raise errors.SourceError(f"the server gives no UIDVALIDITY for folder {folder!r}: it has no lasting UIDs")
@@ -266,17 +285,24 @@ class Connection:
         self.looking()
         return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.exists)
 
-    def _unopened(self, folder: str, answer: Answer) -> errors.SourceError:
+    async def _unopened(self, folder: str, answer: Answer) -> errors.SourceError:
         if answer.code in LATER:
             return errors.SourceError(f"folder {folder!r} cannot be opened now: {client.readable(answer.text)}")
-        there = self.folders()
+        there = await self.folders()
         if folder in there:
             return errors.SourceError(f"folder {folder!r} cannot be opened: {client.readable(answer.text)}")
         return errors.FolderMissing(f"there is no folder {folder!r}; the mailbox has: {', '.join(there)}")
 
-    def folders(self) -> list[str]:
-        """The names of the folders that can be opened, sorted. Blocks."""
-        return self._library.folders() if self._library is not None else []
+    async def folders(self) -> list[str]:
+        """The names of the folders that can be opened, sorted.
+
+        Raises:
+            errors.SourceError: the server does not list them.
+        """
+        (answer,) = await self.run(b'LIST "" "*"')
+        if not answer.ok:
+            raise errors.SourceError(f"the server does not list its folders: {client.readable(answer.text)}")
+        return client.folders(answer.untagged)
 
     # Ending
 
@@ -293,20 +319,10 @@ class Connection:
         return self._wire.heard if self._wire else None
 
     def fileno(self) -> int:
-        return self._line.sock.fileno()
-
-    def abort(self) -> None:
-        """Ends whatever is under way, from any thread."""
-        self._aborted = True
-        if self._wire is not None:
-            self._wire.abort()
-        elif self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+        return self._line.fileno()
 
     def close(self) -> None:
         """Closes without a word: LOGOUT would be one more answer to wait for. Any number of times."""
-        self._aborted = True
         if self._wire is not None:
             self._wire.close()
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
 import structlog
 
 from bridge import errors
 from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Memory, Wants
+from bridge.sources.imap import asking, assembling, fetch, hub, session
 from bridge.sources.imap import blame as blame_
-from bridge.sources.imap import fetch, hub, session
 
 log = structlog.get_logger()
 
+_WORTH_PROVING = 1_000  # mails that would take so many round trips that one more is no matter
+_AHEAD = 1  # pieces that are on their way while one is read
 COMMIT_S = 30.0  # how long all other folders wait for the commit of one mail, while mails go one by one
+
+
+_Piece = tuple[Sequence[int], session.Ahead | None]
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -53,7 +59,7 @@ class OpenFolder:
         self._turn = hub.Turn(one_at_a_time)
         self._wants = wants
         self._hand_on = hand_on
-        self._fetcher = fetch.Fetcher(session.ask, place=place)
+        self._fetcher = fetch.Fetcher(session, place=place)
 
     async def stay(self) -> None:
         """Waits for the server, or for the time to look without being told, and looks.
@@ -79,14 +85,20 @@ class OpenFolder:
         wants = self._wants()
         try:
             found = await self._fetcher.since(self._cursor.uid + 1, wants=wants, idle=True)
+            if found is not None:
+                await self._take(found, pushed=pushed, wants=wants)
         except errors.Disconnected:
             progress.chunk //= 2  # if it was over a mail, smaller pieces find out which
             raise
         if found is None:
             await self.catch_up(pushed=pushed)
-        elif uids := [*found.mails, *found.bad]:
-            cursor = dataclasses.replace(self._cursor, uid=max(uids), committed=0.0)
-            await self.hand(self._batch(found, cursor, pushed=pushed, wants=wants))
+
+    async def _take(self, found: assembling.Found, *, pushed: float | None, wants: Wants) -> None:
+        """Hands on what is behind the cursor, in as few batches as memory allows."""
+        for group in fetch.together(found, found.uids):
+            await self._fetcher.complete(found, group, idle=True)
+            cursor = dataclasses.replace(self._cursor, uid=group[-1], committed=0.0)
+            await self.hand(self._batch(found, group, cursor, pushed=pushed, wants=wants))
 
     @property
     def _cursor(self) -> Cursor:
@@ -114,20 +126,43 @@ class OpenFolder:
         While ``Memory.careful`` holds they come one by one, and no other folder reads any meanwhile: else a mail that
         takes the process down would be remembered against the mails that were under way beside it.
         """
-        at, wants = 0, self._wants()
-        while at < len(uids):
+        wants = self._wants()
+        ahead: collections.deque[_Piece] = collections.deque()
+        rest = uids
+        if len(uids) > _WORTH_PROVING:
+            await self.session.prove()
+        while ahead or rest:
             wants = wants if alike else self._wants()
             careful = self._memory.careful
-            piece = self._piece(uids[at : at + (1 if careful else self.progress.chunk)])
-            at += len(piece)
-            cursor = self._cursor_at(uidvalidity, piece[-1])
+            rest = self._send_ahead(ahead, rest, careful=careful)
+            piece, sent = ahead.popleft()
             if careful:
                 await self._turn.take()
             try:
-                found = await self._fetched(piece, wants, careful=careful)
-                yield self._batch(found, cursor, pushed=pushed, wants=wants)
+                found = await self._fetched(piece, wants, careful=careful, sent=sent)
+                for group in fetch.together(found, piece):
+                    with self._blamed(group, proven=len(piece) == 1):  # its header was given just now
+                        await self._fetcher.complete(found, group)
+                    for uid in group:
+                        self.progress.blame.handled(self._place(uid))
+                    yield self._batch(found, group, self._cursor_at(uidvalidity, group[-1]), pushed=pushed, wants=wants)
+                self.progress.chunk = min(fetch.CHUNK, self.progress.chunk * 2)
             finally:
                 self._turn.give_back()
+
+    def _send_ahead(self, ahead: collections.deque[_Piece], rest: Sequence[int], *, careful: bool) -> Sequence[int]:
+        """Asks for the next pieces while the first is being read, and leaves the rest. A mail that may be to blame for
+        something is asked for when its turn has come, and nothing beside it.
+        """
+        sure = not (careful or self.progress.blame.suspects or self.progress.chunk < fetch.CHUNK)
+        while rest and (not ahead or (sure and len(ahead) <= _AHEAD)):
+            piece = self._piece(rest[: 1 if careful else self.progress.chunk])
+            rest = rest[len(piece) :]
+            sent = self.session.ahead(fetch.command(piece), piece) if sure and (ahead or rest) else None
+            ahead.append((piece, sent))
+            if sent is None:
+                break
+        return rest
 
     def _piece(self, uids: Sequence[int]) -> Sequence[int]:
         """As many of these as go together: a suspect goes alone."""
@@ -139,30 +174,34 @@ class OpenFolder:
         place = self._place(uid)
         return Cursor(mailbox=place.mailbox, folder=place.folder, uidvalidity=uidvalidity, uid=uid)
 
-    async def _fetched(self, uids: Sequence[int], wants: Wants, *, careful: bool) -> fetch.Found:
+    async def _fetched(
+        self, uids: Sequence[int], wants: Wants, *, careful: bool, sent: session.Ahead | None
+    ) -> assembling.Found:
         given_up = await self._given_up(uids, careful=careful)
         asked = [uid for uid in uids if uid not in given_up]
-        found = await self._asked(asked, wants) if asked else fetch.Found()
+        found = await self._asked(asked, wants, sent) if asked else assembling.Found()
         found.bad.update(given_up)
         return found
 
-    async def _asked(self, uids: Sequence[int], wants: Wants) -> fetch.Found:
+    async def _asked(self, uids: Sequence[int], wants: Wants, sent: session.Ahead | None) -> assembling.Found:
         first, blame = self._place(uids[0]), self.progress.blame
         proven = first in blame.suspects and await blame_.proven(first, blame, self._fetcher, self.session)
+        with self._blamed(uids, proven=proven):
+            return await self._fetcher.uids(uids, wants=wants, proven=proven, ahead=sent)
+
+    @contextlib.contextmanager
+    def _blamed(self, uids: Sequence[int], *, proven: bool) -> Iterator[None]:
+        """What goes wrong in here may be these mails' fault."""
         try:
-            found = await self._fetcher.uids(uids, wants=wants, proven=proven)
-        except fetch.Withheld as error:
-            blame.suspect(self._place(error.uid), proven=error.proven)
+            yield
+        except asking.Withheld as error:
+            self.progress.blame.suspect(self._place(error.uid), proven=error.proven)
             raise
         except errors.Disconnected:
             self.progress.chunk = max(1, len(uids) // 2)
             if len(uids) == 1:
-                blame.suspect(first, proven=proven)
+                self.progress.blame.suspect(self._place(uids[0]), proven=proven)
             raise
-        self.progress.chunk = min(fetch.CHUNK, self.progress.chunk * 2)
-        for uid in uids:
-            blame.handled(self._place(uid))
-        return found
 
     async def _given_up(self, uids: Sequence[int], *, careful: bool) -> dict[int, str]:
         given_up = {}
@@ -180,11 +219,13 @@ class OpenFolder:
             attempts[place] = await self._memory.attempt(place)
         return attempts[place]
 
-    def _batch(self, found: fetch.Found, cursor: Cursor, *, pushed: float | None, wants: Wants) -> Batch:
+    def _batch(
+        self, found: assembling.Found, uids: Sequence[int], cursor: Cursor, *, pushed: float | None, wants: Wants
+    ) -> Batch:
         return Batch(
             cursor=cursor,
-            mails=tuple(found.mails[uid] for uid in sorted(found.mails)),
-            lost=tuple(Lost(place=self._place(uid), reason=found.bad[uid]) for uid in sorted(found.bad)),
+            mails=tuple(found.mails.pop(uid) for uid in uids if uid in found.mails),
+            lost=tuple(Lost(place=self._place(uid), reason=found.bad[uid]) for uid in uids if uid in found.bad),
             pushed=pushed,
             wants=wants,
         )

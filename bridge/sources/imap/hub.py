@@ -1,4 +1,4 @@
-"""Waits for all idle connections in the event loop: one socket each, and no thread."""
+"""Waits for all connections in the event loop: a socket each, no thread, and one timer for all that are idle."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import math
+import socket
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from bridge import errors
 
-HEALTHY_AT_ONCE = 8  # connections being made to one host at a time; a failing host gets one
+CONNECTING_AT_ONCE = 16  # connections being made to one host at a time; a failing host gets one
+_LOOKUPS_AT_ONCE = 4
+_LONG_S = 10.0  # waits longer than this may end up to a tick late
+_TICK_S = 1.0
+
+Addresses = list[tuple[Any, ...]]
 
 
 class Waitable(Protocol):
@@ -20,25 +27,95 @@ class Waitable(Protocol):
     def fileno(self) -> int: ...
 
 
+class _Alarms:
+    """Ends the long waits whose time is over, by the tick: a set entry each, and one timer for all of them."""
+
+    def __init__(self) -> None:
+        self._due: dict[int, set[asyncio.Future[bool]]] = {}
+        self._next = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, future: asyncio.Future[bool], at: float) -> int:
+        tick = math.ceil(at / _TICK_S)
+        waiting = self._due.get(tick)
+        if waiting is None:
+            waiting = self._due[tick] = set()
+            if self._timer is None or tick < self._next:
+                self._arm(tick)
+        waiting.add(future)
+        return tick
+
+    def drop(self, tick: int, future: asyncio.Future[bool]) -> None:
+        if waiting := self._due.get(tick):
+            waiting.discard(future)
+
+    def _arm(self, tick: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = tick
+        self._timer = asyncio.get_running_loop().call_at(tick * _TICK_S, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        for future in self._due.pop(self._next, ()):
+            _resolve(future, False)
+        if self._due:
+            self._arm(min(self._due))
+
+
 @dataclasses.dataclass
 class _Door:
     """How many may be connecting to one host at once."""
 
+    most: int
     healthy: bool = True
     inside: int = 0
     queue: collections.deque[asyncio.Future[None]] = dataclasses.field(default_factory=collections.deque)
 
     @property
-    def open(self) -> bool:
-        return self.inside < (HEALTHY_AT_ONCE if self.healthy else 1)
+    def free(self) -> int:
+        return (self.most if self.healthy else 1) - self.inside
+
+    def let_in(self) -> None:
+        free = self.free
+        while self.queue and free > 0:
+            turn = self.queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
+
+
+class Pace:
+    """So many a second, evenly: who comes when too many have come waits for a slot of its own. Pure but for the clock.
+
+    ``rate`` is a second; None is no limit.
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        self.rate = rate
+        self._next = 0.0
+
+    def wait_s(self, now: float) -> float:
+        """How long the next one waits; its slot is taken by asking."""
+        if self.rate is None:
+            return 0.0
+        slot = max(self._next, now)
+        self._next = slot + 1 / self.rate
+        return slot - now
 
 
 class Hub:
     """One for an event loop, shared by all sources; a source that is given none makes its own."""
 
-    def __init__(self) -> None:
-        self._doors: dict[tuple[str, int], _Door] = {}
+    def __init__(self, *, at_once: int = CONNECTING_AT_ONCE, a_second: float | None = None) -> None:
+        """``at_once`` connections are being made to one host at a time, ``a_second`` to all hosts together."""
+        self.at_once = at_once
+        self.pace = Pace(a_second)
         self.one_at_a_time = asyncio.Lock()  # held for each mail while mails must go one by one
+        self._doors: dict[tuple[str, int], _Door] = {}
+        self._alarms = _Alarms()
+        self._lookups: dict[tuple[str, int], asyncio.Future[Addresses]] = {}
+        self._looking_up = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
 
     async def readable(self, connection: Waitable, *, within_s: float) -> bool:
         """Whether there is something to read within that time.
@@ -46,27 +123,71 @@ class Hub:
         TLS may hold octets that no selector sees: the caller has drained the connection before.
         """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
         descriptor = connection.fileno()
         if descriptor < 0:
             return True  # closed under us: reading will say so
+        future: asyncio.Future[bool] = loop.create_future()
         loop.add_reader(descriptor, _resolve, future, True)
-        alarm = loop.call_later(within_s, _resolve, future, False)
+        try:
+            return await self._within(future, within_s)
+        finally:
+            loop.remove_reader(descriptor)
+
+    async def writable(self, connection: Waitable, *, within_s: float) -> bool:
+        """Whether there is room to write within that time."""
+        loop = asyncio.get_running_loop()
+        descriptor = connection.fileno()
+        if descriptor < 0:
+            return True
+        future: asyncio.Future[bool] = loop.create_future()
+        loop.add_writer(descriptor, _resolve, future, True)
+        try:
+            return await self._within(future, within_s)
+        finally:
+            loop.remove_writer(descriptor)
+
+    async def _within(self, future: asyncio.Future[bool], within_s: float) -> bool:
+        loop = asyncio.get_running_loop()
+        if within_s < _LONG_S:
+            alarm = loop.call_later(within_s, _resolve, future, False)
+            try:
+                return await future
+            finally:
+                alarm.cancel()
+        tick = self._alarms.add(future, loop.time() + within_s)
         try:
             return await future
         finally:
-            alarm.cancel()
-            loop.remove_reader(descriptor)
+            self._alarms.drop(tick, future)
+
+    async def addresses(self, host: str, port: int) -> Addresses:
+        """As ``getaddrinfo`` gives them: (family, type, protocol, name, address); one lookup for all who ask meanwhile.
+
+        Raises:
+            OSError: the name is not known.
+        """
+        key = (host, port)
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = self._lookups[key] = asyncio.ensure_future(self._look_up(host, port))
+            lookup.add_done_callback(lambda _: self._lookups.pop(key, None))
+        return await asyncio.shield(lookup)
+
+    async def _look_up(self, host: str, port: int) -> Addresses:
+        async with self._looking_up:  # a name server that is silent must not take every thread of the pool
+            return list(await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
     @contextlib.asynccontextmanager
     async def door(self, address: tuple[str, int]) -> AsyncIterator[None]:
-        """Held while connecting: while a host fails there is one probe at a time, so that a silent provider with a
-        thousand mailboxes does not take every worker thread from the others.
+        """Held while connecting: while a host fails there is one probe at a time, so that ten thousand reconnects to a
+        provider that is away never are ten thousand.
         """
-        door = self._doors.setdefault(address, _Door())
+        door = self._doors.setdefault(address, _Door(self.at_once))
         await self._turn(door)
         door.inside += 1
         try:
+            if (wait_s := self.pace.wait_s(asyncio.get_running_loop().time())) > 0:
+                await asyncio.sleep(wait_s)
             yield
             door.healthy = True
         except errors.Disconnected:
@@ -74,22 +195,24 @@ class Hub:
             raise
         finally:
             door.inside -= 1
-            _let_in(door)
+            door.let_in()
 
     @staticmethod
     async def _turn(door: _Door) -> None:
-        while not door.open:
+        while door.free <= 0:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             door.queue.append(turn)
             try:
                 await turn
             except asyncio.CancelledError:
-                _let_in(door)  # we may have been let in already: the next one takes our place
+                door.let_in()  # we may have been let in already: the next one takes our place
                 raise
 
 
 class Turn:
     """One folder's hold on a lock that all share, which somebody else may have to end for it."""
+
+    __slots__ = ("_lock", "_mine")
 
     def __init__(self, lock: asyncio.Lock) -> None:
         self._lock = lock
@@ -104,15 +227,6 @@ class Turn:
         if self._mine:
             self._mine = False
             self._lock.release()
-
-
-def _let_in(door: _Door) -> None:
-    free = (HEALTHY_AT_ONCE if door.healthy else 1) - door.inside
-    while door.queue and free > 0:
-        turn = door.queue.popleft()
-        if not turn.done():
-            turn.set_result(None)
-            free -= 1
 
 
 def _resolve(future: asyncio.Future[bool], value: bool) -> None:

@@ -15,8 +15,8 @@ _ADVICE = (
 )
 
 
-def open_(line: connection.Connection) -> None:
-    """Connects, secures, logs in. Blocks.
+async def open_(line: connection.Connection) -> None:
+    """Connects, secures, logs in.
 
     Raises:
         errors.Disconnected: nobody answers, or not in time.
@@ -25,15 +25,15 @@ def open_(line: connection.Connection) -> None:
     """
     host, port = line.settings.address
     try:
-        library = line.open()
-        if not library.preauthenticated:
-            _log_in(line, library.offered())
-            library.authenticated()
-        line.capabilities = _capabilities(line)
+        preauthenticated = await line.open()
+        await line.logged_in(None if preauthenticated else await _log_in(line, line.capabilities))
     except errors.SourceError as error:
         line.close()
         # Not "from error": its text is not masked
         raise type(error)(f"{host}:{port}: {_masked(str(error).encode(), line).decode()}") from None
+    except BaseException:
+        line.close()
+        raise
 
 
 def _masked(text: bytes, line: connection.Connection) -> bytes:
@@ -51,13 +51,13 @@ def _plain(user: str, password: str) -> bytes:
     return base64.b64encode(f"\0{user}\0{password}".encode())
 
 
-def _log_in(line: connection.Connection, offered: frozenset[bytes]) -> None:
+async def _log_in(line: connection.Connection, offered: frozenset[bytes]) -> connection.Answer:
     user, password = line.settings.user, line.settings.password.get_secret_value()
     quotable = client.quotable(user) and client.quotable(password)
     if quotable and b"LOGINDISABLED" not in offered:
-        (answer,) = line.run(b"LOGIN " + client.quoted(user) + b" " + client.quoted(password))
+        (answer,) = await line.run(b"LOGIN " + client.quoted(user) + b" " + client.quoted(password))
     elif b"AUTH=PLAIN" in offered:
-        answer = line.converse(b"AUTHENTICATE PLAIN", _plain(user, password))
+        answer = await line.converse(b"AUTHENTICATE PLAIN", _plain(user, password))
     elif quotable:
         raise errors.LoginRefused(
             "the server allows no login with a password on this connection (LOGINDISABLED); "
@@ -67,6 +67,7 @@ def _log_in(line: connection.Connection, offered: frozenset[bytes]) -> None:
         raise errors.LoginRefused("the user or password has characters that this server's LOGIN cannot carry")
     if not answer.ok:
         raise _refusal(answer, client.readable(_masked(answer.text, line)))  # masked before it is cut short
+    return answer
 
 
 def _refusal(answer: connection.Answer, text: str) -> errors.SourceError:
@@ -74,10 +75,3 @@ def _refusal(answer: connection.Answer, text: str) -> errors.SourceError:
         return errors.Disconnected(f"the server accepts no login now: {text}")
     advice = next((advice for sign, advice in _ADVICE if sign in text.lower()), "check user and password")
     return errors.LoginRefused(f"the server refuses the credentials ({text}); {advice}")
-
-
-def _capabilities(line: connection.Connection) -> frozenset[bytes]:
-    """Asked for anew: many servers have more to offer after the login (RFC 9051, section 6.1.1)."""
-    (answer,) = line.run(b"CAPABILITY")
-    told = (pieces[0] for pieces in answer.untagged if connection.is_named(pieces, b"CAPABILITY"))
-    return frozenset(word.upper() for text in told for word in text.split()[2:])

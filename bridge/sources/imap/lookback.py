@@ -6,7 +6,6 @@ remembered: no cursor moves, no flag changes.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Self
@@ -15,8 +14,8 @@ from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Wants
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
+from bridge.sources.imap import asking, assembling, fetch, hub, session
 from bridge.sources.imap import connection as connection_
-from bridge.sources.imap import fetch, hub, session
 
 
 class Lookback:
@@ -38,11 +37,10 @@ class Lookback:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1, "imap"))
-            account = account_.Account(self._name, self._settings, pool=pool, hub=hub.Hub())
+            account = account_.Account(self._name, self._settings, hub=hub.Hub())
             connection = await account.connect()
             stack.callback(connection.close)
-            selected = await account.work(connection, connection.select, self._folder, read_only=True)
+            selected = await connection.select(self._folder, read_only=True)
             self._session = session.Session(account, connection)
             self._uidvalidity = selected.uidvalidity
             self._uids = await self._newest(selected)
@@ -67,26 +65,43 @@ class Lookback:
         """The mails, oldest first, some at a time; what the server does not give is lost, and what vanished meanwhile
         is left out.
         """
-        fetcher = fetch.Fetcher(self._session.ask, place=self._place)
+        fetcher = fetch.Fetcher(self._session, place=self._place)
         for at in range(0, len(self._uids), fetch.CHUNK):
             uids = self._uids[at : at + fetch.CHUNK]
             found = await self._found(fetcher, uids)
-            yield Batch(
-                cursor=Cursor(mailbox=self._name, folder=self._folder, uidvalidity=self._uidvalidity, uid=uids[-1]),
-                mails=tuple(found.mails[uid] for uid in sorted(found.mails)),
-                lost=tuple(Lost(place=self._place(uid), reason=found.bad[uid]) for uid in sorted(found.bad)),
-            )
+            for group in fetch.together(found, uids):
+                await self._complete(fetcher, found, group)
+                yield Batch(
+                    cursor=Cursor(
+                        mailbox=self._name, folder=self._folder, uidvalidity=self._uidvalidity, uid=group[-1]
+                    ),
+                    mails=tuple(found.mails[uid] for uid in group if uid in found.mails),
+                    lost=tuple(
+                        Lost(place=self._place(uid), reason=found.bad[uid]) for uid in group if uid in found.bad
+                    ),
+                )
 
-    async def _found(self, fetcher: fetch.Fetcher, uids: Sequence[int]) -> fetch.Found:
-        found, bad = fetch.Found(), dict[int, str]()
+    async def _found(self, fetcher: fetch.Fetcher, uids: Sequence[int]) -> assembling.Found:
+        found, bad = assembling.Found(), dict[int, str]()
         while left := [uid for uid in uids if uid not in bad]:
             try:
                 found = await fetcher.uids(left, wants=self._wants)
                 break
-            except fetch.Withheld as error:
+            except asking.Withheld as error:
                 bad[error.uid] = str(error)
         found.bad.update(bad)
         return found
+
+    @staticmethod
+    async def _complete(fetcher: fetch.Fetcher, found: assembling.Found, uids: Sequence[int]) -> None:
+        while True:
+            try:
+                await fetcher.complete(found, uids)
+                return
+            except asking.Withheld as error:
+                found.bad[error.uid] = str(error)
+                found.mails.pop(error.uid, None)
+                found.needs.pop(error.uid, None)
 
     def _place(self, uid: int) -> Place:
         return Place(mailbox=self._name, folder=self._folder, uidvalidity=self._uidvalidity, uid=uid)

@@ -33,6 +33,7 @@ _DATE = re.compile(rb"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([
 _SET = rb"\d{1,10}(?::\d{1,10})?(?:,\d{1,10}(?::\d{1,10})?)*"
 _COPIED = re.compile(rb"(\d{1,10}) (%s) (%s)" % (_SET, _SET))
 _COPIED_AT_ONCE = 1_000
+_SECTION = re.compile(r"[0-9A-Z.]{1,200}")
 MOST = 2**32 - 1  # the largest number that there is in IMAP, but for sizes
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS = {name.lower().encode(): number for number, name in enumerate(MONTHS, 1)}
@@ -175,6 +176,11 @@ def _listed(uid_set: bytes) -> list[int]:
         if len(found) > _COPIED_AT_ONCE:
             return []
     return found
+
+
+def is_section(text: str) -> bool:
+    """Whether this may stand in ``BODY.PEEK[…]``: what comes from a mail must not put a command into the stream."""
+    return _SECTION.fullmatch(text) is not None
 
 
 def code(text: bytes) -> tuple[bytes, bytes]:

@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
+import dataclasses
 import datetime
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
 
 import structlog
 
 from bridge import errors
-from bridge.sources.imap import account, client, fetch, frames, response
+from bridge.sources.imap import account, asking, client, frames, response
 from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
-T = TypeVar("T")
+
+
+class Ahead:
+    """A fetch of these mails that was sent before anybody needs its answer, so that the server is never waited for.
+
+    Dovecot works on several such commands at once: a mail may come in the answer to another command than its own.
+    """
+
+    __slots__ = ("answer", "early", "uids")
+
+    def __init__(self, uids: Iterable[int]) -> None:
+        self.uids = frozenset(uids)
+        self.early: list[frames.Pieces] = []
+        self.answer: connection_.Answer | None = None
 
 
 class Session:
-    """Sends from the event loop, waits there until the server begins to answer, and only then takes a worker thread: a
-    silent server costs no thread.
-    """
+    """Asks, stays in IDLE, and polls where there is none."""
 
     def __init__(self, account: account.Account, connection: connection_.Connection) -> None:
         self._account = account
         self._can_idle = b"IDLE" in connection.capabilities
         self.connection = connection
+        self._ahead: collections.deque[Ahead] = collections.deque()  # sent, and not read yet
         now = asyncio.get_running_loop().time()
         self._renew_at = now
         self._reconcile_at = now + account.settings.reconcile
 
-    async def ask(self, *commands: bytes, then: Callable[[list[connection_.Answer]], T], idle: bool = False) -> T:
-        """The answers to these commands, as ``then`` makes of them in a worker thread.
+    async def ask(self, *commands: bytes, idle: bool = False) -> list[connection_.Answer]:
+        """The answers to these commands.
 
         ``idle`` asks for IDLE behind them: ``DONE``, the commands and ``IDLE`` leave in one write (RFC 9051, section
         5.5), unless this server turned out not to stand it; then IDLE is left to ``wait``.
@@ -43,9 +56,9 @@ class Session:
         idle = idle and self._can_idle
         writes = len(commands) + self.connection.idling + idle
         if self._account.pipelining == "off" and writes > 1:
-            return await self._one_by_one(commands, then)
+            return await self._one_by_one(commands)
         try:
-            return await self._exchange(commands, then, idle=idle)
+            return await self._exchange(commands, idle=idle)
         except errors.Disconnected:
             if writes > 1 and self._account.pipelining == "untried":
                 self._account.pipelining = "off"
@@ -55,32 +68,73 @@ class Session:
             if idle:
                 self._renewed()
 
-    async def _one_by_one(self, commands: tuple[bytes, ...], then: Callable[[list[connection_.Answer]], T]) -> T:
+    async def _one_by_one(self, commands: tuple[bytes, ...]) -> list[connection_.Answer]:
         if self.connection.idling:
-            await self._exchange((), lambda _: None)
-        answers: list[connection_.Answer] = []
-        for command in commands[:-1]:
-            answers += await self._exchange((command,), lambda answers: answers)
-        return await self._exchange(commands[-1:], lambda last: then([*answers, *last]))
+            await self._exchange(())
+        return [answer for command in commands for answer in await self._exchange((command,))]
 
-    async def _exchange(
-        self, commands: tuple[bytes, ...], then: Callable[[list[connection_.Answer]], T], *, idle: bool = False
-    ) -> T:
+    async def _exchange(self, commands: tuple[bytes, ...], *, idle: bool = False) -> list[connection_.Answer]:
         several = len(commands) + self.connection.idling + idle > 1
         self.connection.post(*commands, idle=idle)
-        if not await self._account.hub.readable(self.connection, within_s=self._account.settings.timeout):
-            raise errors.Disconnected(f"no answer within {self._account.settings.timeout:g} s")
-        return await self._account.work(self.connection, self._finish, then, idle, several)
-
-    def _finish(self, then: Callable[[list[connection_.Answer]], T], idle: bool, several: bool) -> T:
-        answers = self.connection.collect()
+        early: list[frames.Pieces] = []
+        while self._ahead:
+            early += await self._read_ahead()
+        answers = await self.connection.collect(len(commands) + idle)
+        if early and answers:
+            answers[0] = dataclasses.replace(answers[0], untagged=early + answers[0].untagged)
         if several and self._account.pipelining == "untried":
             if any(answer.status == "BAD" for answer in answers):
                 raise errors.Disconnected("the server did not understand several commands at once")
             self._account.pipelining = "proven"
         if idle and not answers.pop().ok:
             self._can_idle = False
-        return then(answers)
+        return answers
+
+    async def prove(self) -> None:
+        """Tries whether the server stands several commands in one write, where that is not known yet.
+
+        Raises:
+            errors.Disconnected: it may not (or the connection ended): it has to be asked anew, one by one.
+        """
+        if self._account.pipelining == "untried":
+            await self.ask(b"NOOP", b"NOOP")
+
+    def ahead(self, command: bytes, uids: Sequence[int]) -> Ahead | None:
+        """Sends a fetch of these mails whose answer is read later (``answer``); None where the server may not stand
+        that.
+        """
+        if self._account.pipelining != "proven" or self.connection.idling:
+            return None
+        self.connection.post(command)
+        sent = Ahead(uids)
+        self._ahead.append(sent)
+        return sent
+
+    async def answer(self, ahead: Ahead) -> connection_.Answer:
+        """What the server said to it.
+
+        Raises:
+            errors.Disconnected: the connection ended.
+        """
+        while ahead.answer is None:
+            await self._read_ahead()
+        return ahead.answer
+
+    async def _read_ahead(self) -> list[frames.Pieces]:
+        """Reads the answer to the first; returns what it brought that nobody ahead asked for."""
+        (answer,) = await self.connection.collect(1)
+        first = self._ahead.popleft()
+        mine, others = first.early, list[frames.Pieces]()
+        for pieces in answer.untagged:
+            uid = response.uid_of(pieces)
+            if uid is None or uid in first.uids:
+                mine.append(pieces)
+            elif whose := next((later for later in self._ahead if uid in later.uids), None):
+                whose.early.append(pieces)
+            else:
+                others.append(pieces)
+        first.answer = dataclasses.replace(answer, untagged=mine)
+        return others
 
     def _renewed(self) -> None:
         self._renew_at = asyncio.get_running_loop().time() + self._account.settings.idle_renew
@@ -94,13 +148,15 @@ class Session:
         if not self._can_idle:
             return await self._poll()
         if not self.connection.idling:
-            await self.ask(then=lambda _: None, idle=True)
+            await self.ask(idle=True)
             if not self._can_idle:
                 return await self._poll()
         loop = asyncio.get_running_loop()
         while not await self._heard():
             remaining_s = min(self._renew_at, self._reconcile_at) - loop.time()
-            if remaining_s <= 0 or not await self._account.hub.readable(self.connection, within_s=remaining_s):
+            if remaining_s <= 0:
+                return False
+            if not await self._account.hub.readable(self.connection, within_s=remaining_s):
                 return False
         return True
 
@@ -112,7 +168,7 @@ class Session:
     async def _poll(self) -> bool:
         if not self.connection.news:
             await asyncio.sleep(self._account.settings.poll)
-            await self.ask(b"NOOP", then=lambda _: None)
+            await self.ask(b"NOOP")
         return self.connection.news
 
     async def search(self, criteria: bytes, *, idle: bool = False) -> list[int]:
@@ -121,14 +177,10 @@ class Session:
         Raises:
             errors.SourceError: the server refuses to search.
         """
-
-        def then(answers: list[connection_.Answer]) -> list[int]:
-            (answer,) = answers
-            if not answer.ok:
-                raise errors.SourceError(f"the server refuses to search: {client.readable(answer.text)}")
-            return response.uids(answer.untagged)
-
-        return await self.ask(b"UID SEARCH " + criteria, then=then, idle=idle)
+        (answer,) = await self.ask(b"UID SEARCH " + criteria, idle=idle)
+        if not answer.ok:
+            raise errors.SourceError(f"the server refuses to search: {client.readable(answer.text)}")
+        return response.uids(answer.untagged)
 
     async def dates(self, uids: Sequence[int]) -> dict[int, datetime.datetime | None]:
         """When these mails arrived at the server; None where it does not say so, or not legibly.
@@ -137,16 +189,10 @@ class Session:
             errors.SourceError: the server refuses to tell.
         """
         asked = frozenset(uids)
-
-        def then(answers: list[connection_.Answer]) -> dict[int, datetime.datetime | None]:
-            (answer,) = answers
-            if not answer.ok:  # taken for "they are gone", it would skip them all
-                raise errors.SourceError(
-                    f"the server refuses to say when mails arrived: {client.readable(answer.text)}"
-                )
-            return dict.fromkeys(uids) | {uid: date for uid, date in _dates(answer.untagged) if uid in asked}
-
-        return await self.ask(b"UID FETCH %s (UID INTERNALDATE)" % fetch.ranges(uids), then=then)
+        (answer,) = await self.ask(b"UID FETCH %s (UID INTERNALDATE)" % asking.ranges(uids))
+        if not answer.ok:  # taken for "they are gone", it would skip them all
+            raise errors.SourceError(f"the server refuses to say when mails arrived: {client.readable(answer.text)}")
+        return dict.fromkeys(uids) | {uid: date for uid, date in _dates(answer.untagged) if uid in asked}
 
     def reconciled(self) -> None:
         self._reconcile_at = asyncio.get_running_loop().time() + self._account.settings.reconcile

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import socket
 import ssl
 
 from bridge import errors
 from bridge.sources import settings as settings_
+from bridge.sources.imap import wire
 
 
 @functools.lru_cache(maxsize=16)
@@ -32,16 +32,15 @@ def context(settings: settings_.Mailbox) -> ssl.SSLContext:
         raise errors.SourceError(f"ca_file {settings.ca_file} cannot be read: {error}") from error
 
 
-def wrap(sock: socket.socket, settings: settings_.Mailbox) -> ssl.SSLSocket:
-    """The same socket, secured and verified. Blocks for at most ``timeout`` a step.
+async def secure(line: wire.Wire, settings: settings_.Mailbox) -> None:
+    """The same connection, secured and verified.
 
     Raises:
         errors.SourceError: the certificate is not to be trusted, or the other end does not speak TLS.
-        errors.Disconnected: the connection ended meanwhile.
+        errors.Disconnected: the connection ended meanwhile, or the other end is silent.
     """
-    sock.settimeout(settings.timeout)
     try:
-        return context(settings).wrap_socket(sock, server_hostname=settings.host)
+        await line.secure(context(settings), settings.host)
     except ssl.SSLCertVerificationError as error:
         raise errors.SourceError(
             f"its certificate cannot be trusted: {error.verify_message}; for a server of your own, set ca_file"

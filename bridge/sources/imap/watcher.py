@@ -116,7 +116,7 @@ class Watcher:
         connection = await self._account.connect()
         self._connection = connection
         try:
-            selected = await self._account.work(connection, connection.select, self._folder, read_only=True)
+            selected = await connection.select(self._folder, read_only=True)
             opened = self._open(connection, selected.uidvalidity)
             await self._arrival(opened, selected).settle()
             self._become("live")

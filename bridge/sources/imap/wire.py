@@ -1,7 +1,8 @@
-"""One socket: its octets counted, every answer under a deadline, readable both blocking and not.
+"""One socket: its octets counted, every answer under a deadline, and nothing that ever blocks.
 
 imaplib reads through a buffered file that a non-blocking reader cannot share: what lies in that buffer is invisible to
-the event loop. Here one buffer of our own serves imaplib's login, our own commands, and IDLE.
+the event loop. Here one buffer of our own serves login, commands and IDLE, and whoever waits for octets waits in the
+event loop: a silent server costs no thread.
 """
 
 from __future__ import annotations
@@ -10,45 +11,20 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from typing import Literal
 
 from bridge import errors
-from bridge.sources.imap import frames
+from bridge.sources.imap import frames, hub
 
 _CHUNK = 65_536
 _SLOWEST_BYTES_S = 16_384  # a poor link; a large file may take as long as one needs for it
-_HEAR_BYTES = 1_000_000  # read at one go in the event loop; the rest waits its turn
+_HEAR_BYTES = 1_000_000  # read at one go; the rest waits its turn
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-def dial(host: str, port: int, timeout_s: float, made: Callable[[socket.socket], None]) -> socket.socket:
-    """A connected TCP socket, with keepalive. Each is shown to ``made`` before it connects, so that it can be shut
-    down.
-
-    Raises:
-        OSError: nobody answers there.
-        errors.Disconnected: ``made`` does not want it any more.
-    """
-    failure: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            made(sock)
-            sock.settimeout(timeout_s)
-            sock.connect(address)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except errors.Disconnected:
-            sock.close()
-            raise
-        else:
-            _keep_alive(sock)
-            return sock
-    raise failure
-
-
-def _keep_alive(sock: socket.socket) -> None:
+def keep_alive(sock: socket.socket) -> None:
+    """The operating system looks whether the other end is there; it does not notice one that still acknowledges."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for option, seconds in _KEEPALIVE:
@@ -57,9 +33,12 @@ def _keep_alive(sock: socket.socket) -> None:
 
 
 class Wire:
-    """The socket of one connection. One owner at a time; only ``abort`` may be called beside it."""
+    """The non-blocking socket of one connection. One owner at a time."""
 
-    def __init__(self, sock: socket.socket, *, timeout_s: float) -> None:
+    __slots__ = ("_deadline", "_hub", "bytes_read", "frames", "heard", "read_at", "round_trips", "sock", "timeout_s")
+
+    def __init__(self, sock: socket.socket, hub: hub.Hub, *, timeout_s: float) -> None:
+        sock.setblocking(False)
         self.sock = sock
         self.frames = frames.Frames()
         self.timeout_s = timeout_s
@@ -67,11 +46,16 @@ class Wire:
         self.round_trips = 0
         self.heard = time.time()
         self.read_at = time.monotonic()
+        self._hub = hub
         self._deadline = 0.0
+        self.extend()
 
-    def send(self, data: bytes, *, wait: bool = True) -> None:
-        """Sends, and starts the deadline of the answer. Without ``wait`` it never blocks: a few hundred octets always
-        find room, unless the other end has been gone for long.
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def send(self, data: bytes) -> None:
+        """Sends, and starts the deadline of the answer. It never waits: a few kilobytes always find room, unless the
+        other end has been gone for long.
 
         Raises:
             errors.Disconnected: the connection is gone, or takes nothing more.
@@ -79,33 +63,79 @@ class Wire:
         self.extend()
         self.round_trips += 1
         try:
-            self.sock.settimeout(self.timeout_s if wait else 0)
-            self.sock.sendall(data)
+            while data:
+                data = data[self.sock.send(data) :]
         except (OSError, ValueError) as error:
             raise errors.Disconnected(f"the connection is gone: {error}") from error
+
+    async def upload(self, data: bytes) -> None:
+        """Sends what may be large, waiting for room.
+
+        Raises:
+            errors.Disconnected: the connection is gone, or takes nothing more in time.
+        """
+        rest = memoryview(data)
+        self.round_trips += 1
+        while rest:
+            try:
+                rest = rest[self.sock.send(rest) :]
+            except _NOT_NOW:
+                await self._until("writable", self.timeout_s)
+            except (OSError, ValueError) as error:
+                raise errors.Disconnected(f"the connection is gone: {error}") from error
+        self.extend()
+
+    async def secure(self, context: ssl.SSLContext, server_hostname: str) -> None:
+        """The TLS handshake.
+
+        Raises:
+            ssl.SSLError: it failed.
+            OSError: the connection ended meanwhile.
+            errors.Disconnected: the other end said nothing in time.
+        """
+        secured = context.wrap_socket(self.sock, server_hostname=server_hostname, do_handshake_on_connect=False)
+        self.sock = secured
+        self.extend()
+        while True:
+            try:
+                secured.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._until("readable", self._remaining_s())
+            except ssl.SSLWantWriteError:
+                await self._until("writable", self._remaining_s())
+            else:
+                return
 
     def extend(self) -> None:
         """The answer is under way: from here it has the whole time again."""
         self._deadline = time.monotonic() + self.timeout_s
 
-    def fill(self) -> None:
+    def _remaining_s(self) -> float:
+        return self._deadline - time.monotonic()
+
+    async def _until(self, what: Literal["readable", "writable"], within_s: float) -> None:
+        wait = self._hub.readable if what == "readable" else self._hub.writable
+        if within_s <= 0 or not await wait(self, within_s=within_s):
+            raise errors.Disconnected(f"no answer within {self.timeout_s:g} s")
+
+    async def fill(self) -> None:
         """Waits for more octets, until the answer's deadline, which those that came have put off by the time that they
         take over a poor link: an attached file of megabytes is no silence.
 
         Raises:
             errors.Disconnected: the server closed the connection, or said nothing in time.
         """
-        remaining_s = self._deadline - time.monotonic()
-        try:
-            if remaining_s <= 0:
-                raise TimeoutError
-            self.sock.settimeout(remaining_s)
-            data = self.sock.recv(_CHUNK)
-        except TimeoutError as error:
-            raise errors.Disconnected(f"no answer within {self.timeout_s:g} s") from error
-        except (OSError, ValueError) as error:
-            raise errors.Disconnected(f"the connection is gone: {error}") from error
-        self._take(data)
+        while self._remaining_s() > 0:
+            try:
+                data = self.sock.recv(_CHUNK)
+            except _NOT_NOW:
+                await self._until("readable", self._remaining_s())
+            except (OSError, ValueError) as error:
+                raise errors.Disconnected(f"the connection is gone: {error}") from error
+            else:
+                self._take(data)
+                return
+        raise errors.Disconnected(f"no answer within {self.timeout_s:g} s")
 
     def drain(self) -> bool:
         """Takes what is there without waiting; whether there may be more at once.
@@ -117,10 +147,9 @@ class Wire:
         """
         before = self.bytes_read
         try:
-            self.sock.settimeout(0)
             while self.bytes_read - before < _HEAR_BYTES:
                 self._take(self.sock.recv(_CHUNK))
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except _NOT_NOW:
             return False
         except (OSError, ValueError) as error:
             raise errors.Disconnected(f"the connection is gone: {error}") from error
@@ -135,27 +164,19 @@ class Wire:
         self._deadline += len(data) / _SLOWEST_BYTES_S
         self.frames.feed(data)
 
-    def readline(self) -> bytes:
-        while (line := self.frames.line()) is None:
-            self.fill()
-        return line
+    async def response(self) -> frames.Pieces:
+        """The next whole response.
 
-    def read(self, count: int) -> bytes:
-        while (data := self.frames.octets(count)) is None:
-            self.fill()
-        return data
-
-    def response(self) -> frames.Pieces:
+        Raises:
+            errors.Disconnected: it does not come, or not in time.
+        """
         while (pieces := self.frames.response()) is None:
-            self.fill()
+            await self.fill()
         return pieces
 
-    def abort(self) -> None:
-        """Ends every read and write under way, from whatever thread. ``close`` follows."""
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not TLS's: that would touch state another thread uses
-
     def close(self) -> None:
-        self.abort()
+        """Closes without a word. Any number of times."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not TLS's, which would say goodbye and wait
         with contextlib.suppress(OSError):
             self.sock.close()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import hypothesis
 import pytest
 from hypothesis import strategies
 
 from bridge import mail
-from bridge.sources.imap import connection, fetch, frames
+from bridge.sources.imap import asking, connection, contents, fetch, frames
 from tests.servers import scripted_imap
 
 
@@ -39,8 +38,8 @@ class Server:
         self.uids, self.bad, self.garbled, self.code = uids, bad, garbled, code
         self.commands: list[bytes] = []
 
-    async def ask(self, *commands: bytes, then: Callable[[list[connection.Answer]], Any], idle: bool = False) -> Any:
-        return then([self.answer(command) for command in commands])
+    async def ask(self, *commands: bytes, idle: bool = False) -> list[connection.Answer]:
+        return [self.answer(command) for command in commands]
 
     def answer(self, command: bytes) -> connection.Answer:
         self.commands.append(command)
@@ -59,7 +58,7 @@ class Server:
         return scripted_imap.fetched(uid, uid)
 
     def fetcher(self) -> fetch.Fetcher:
-        return fetch.Fetcher(self.ask, place=place)
+        return fetch.Fetcher(self, place=place)  # type: ignore[arg-type]
 
 
 def numbers(uid_set: bytes) -> set[int]:
@@ -72,11 +71,11 @@ def numbers(uid_set: bytes) -> set[int]:
 
 @hypothesis.given(strategies.sets(strategies.integers(1, 500), min_size=1))
 def test_ranges_name_exactly_these_uids(uids: set[int]) -> None:
-    assert numbers(fetch.ranges(uids)) == uids
+    assert numbers(asking.ranges(uids)) == uids
 
 
 def test_ranges_compress_runs() -> None:
-    assert fetch.ranges([9, 3, 4, 5]) == b"3:5,9"
+    assert asking.ranges([9, 3, 4, 5]) == b"3:5,9"
 
 
 def test_search_dates_do_not_depend_on_the_locale() -> None:
@@ -106,14 +105,14 @@ async def test_an_answer_that_cannot_be_read_costs_its_own_mail_and_no_other() -
 
 
 async def test_a_server_that_gives_nothing_at_all_does_not_speak_against_the_mails() -> None:
-    with pytest.raises(fetch.Withheld) as raised:
+    with pytest.raises(asking.Withheld) as raised:
         await Server({1, 2}, bad={1, 2}).fetcher().uids([1, 2], wants=nothing)
     assert raised.value.uid == 1
 
 
 async def test_a_refusal_for_now_does_not_speak_against_the_mail() -> None:
     fetcher = Server({1, 2}, bad={2}, code="[UNAVAILABLE]").fetcher()
-    with pytest.raises(fetch.Withheld):
+    with pytest.raises(asking.Withheld):
         await fetcher.uids([1, 2], wants=nothing)
 
 
@@ -125,7 +124,9 @@ async def test_what_the_rules_want_is_fetched_for_alike_mails_in_one_command() -
         if b"PEEK[2]" in command
         else scripted_imap.fetched(uid, uid, structure=f'({structure} "MIXED")')
     )
-    found = await server.fetcher().uids([1, 2, 3], wants=lambda each: {"2": 100} if each.place.uid != 2 else {})
+    fetcher = server.fetcher()
+    found = await fetcher.uids([1, 2, 3], wants=lambda each: {"2": 100} if each.place.uid != 2 else {})
+    await fetcher.complete(found, [1, 2, 3])
     assert server.commands[1:] == [b"UID FETCH 1,3 (UID BODY.PEEK[2]<0.100>)"]
     assert [found.mails[uid].content.get("2") for uid in (1, 2, 3)] == [b"x" * 100, None, b"x" * 100]
     assert "2" not in found.mails[1].whole
@@ -153,4 +154,4 @@ async def test_a_bug_in_the_rules_costs_one_mail() -> None:
 
 def test_more_than_was_asked_for_is_cut() -> None:
     each = mail.Mail.from_bytes(b"Subject: x\r\n\r\nhello", place=place(1))
-    assert fetch.filled(each, {"1": b"y" * 50}, {"1": 10}).content["1"] == b"y" * 10
+    assert contents.filled(each, {"1": b"y" * 50}, {"1": 10}).content["1"] == b"y" * 10

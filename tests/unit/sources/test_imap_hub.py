@@ -61,26 +61,26 @@ class Knocking:
 
 
 async def test_while_a_host_fails_there_is_one_probe_at_a_time() -> None:
-    knocking = Knocking(20)
+    knocking = Knocking(50)
     await knocking.settle()
-    assert knocking.inside == hub.HEALTHY_AT_ONCE
-    for _ in range(hub.HEALTHY_AT_ONCE):
+    assert knocking.inside == hub.CONNECTING_AT_ONCE
+    for _ in range(hub.CONNECTING_AT_ONCE):
         knocking.outcomes.put_nowait(errors.Disconnected())
     await knocking.settle()
     assert knocking.inside == 1
     knocking.outcomes.put_nowait(None)
     await knocking.settle()
-    assert knocking.inside == hub.HEALTHY_AT_ONCE
+    assert knocking.inside == hub.CONNECTING_AT_ONCE
     await knocking.end()
 
 
 @pytest.mark.parametrize("failing", [True, False])
 async def test_who_gives_up_waiting_at_the_door_does_not_block_it(failing: bool) -> None:
-    knocking = Knocking(12)
+    knocking = Knocking(20)
     await knocking.settle()
-    for task in knocking.tasks[8:11]:
+    for task in knocking.tasks[16:19]:
         task.cancel()
-    for _ in range(8):
+    for _ in range(16):
         knocking.outcomes.put_nowait(errors.Disconnected() if failing else None)
     await knocking.settle()
     assert knocking.inside == 1
@@ -88,9 +88,9 @@ async def test_who_gives_up_waiting_at_the_door_does_not_block_it(failing: bool)
 
 
 async def test_refused_credentials_say_nothing_against_the_host() -> None:
-    knocking = Knocking(20)
+    knocking = Knocking(50)
     await knocking.settle()
     knocking.outcomes.put_nowait(errors.LoginRefused())
     await knocking.settle()
-    assert knocking.inside == hub.HEALTHY_AT_ONCE
+    assert knocking.inside == hub.CONNECTING_AT_ONCE
     await knocking.end()

@@ -1,0 +1,169 @@
+"""The second fetch: exactly the parts that the rules which are still alive want; alike mails in one command, and large
+parts in chunks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from bridge import errors
+from bridge.mail import Mail
+from bridge.sources.imap import assembling, client, frames, response
+from bridge.sources.imap import connection as connection_
+from bridge.sources.imap.asking import Ask, Withheld, halves, ranges
+
+BATCH_BYTES = 16 * 1024 * 1024  # of parts in hand at a time; one part alone may be as large as a rule may want it
+_COMMAND_BYTES = 4 * 1024 * 1024
+_COMMANDS = 4  # in one write
+CHUNK_BYTES = 1024 * 1024  # of one large part: its answer stands in the buffer, too
+
+_Items = tuple[tuple[str, int], ...]  # sections, and octets of each
+_Command = tuple[Sequence[int], _Items]
+
+
+def weight(needs: Mapping[str, int]) -> int:
+    """How many octets these parts may have."""
+    return sum(needs.values())
+
+
+async def complete(ask: Ask, found: assembling.Found, uids: Sequence[int], *, idle: bool) -> None:
+    """Puts into these mails what they need beyond the first fetch.
+
+    Raises:
+        Withheld: the server refuses a part of a mail.
+        errors.Disconnected: the connection ended.
+    """
+    small: dict[int, Mapping[str, int]] = {}
+    for uid in uids:
+        needs = found.needs.get(uid, {})
+        for section, octets in needs.items():
+            if octets > CHUNK_BYTES:
+                await _large(ask, found, uid, section, octets)
+        if left := {section: octets for section, octets in needs.items() if octets <= CHUNK_BYTES}:
+            small[uid] = left
+        else:
+            found.needs.pop(uid, None)
+    for commands in _some(_alike(small), _COMMANDS):
+        await _contents(ask, found, commands, idle=idle)
+
+
+async def _large(ask: Ask, found: assembling.Found, uid: int, section: str, octets: int) -> None:
+    """In chunks, some in one write, until one is short: the size that the structure tells is not always true."""
+    content = bytearray()
+    size = next((part.size for part in found.mails[uid].parts if part.section == section), octets)
+    while len(content) < octets:
+        origins = range(len(content), min(octets, max(size, len(content) + 1)), CHUNK_BYTES)[:_COMMANDS]
+        counts = [min(CHUNK_BYTES, octets - origin) for origin in origins]
+        answers = await ask(
+            *(
+                b"UID FETCH %d (UID BODY.PEEK[%s]<%d.%d>)" % (uid, section.encode(), origin, count)
+                for origin, count in zip(origins, counts, strict=True)
+            )
+        )
+        for answer in answers:
+            if not answer.ok:
+                raise Withheld(uid, f"a part of it: {client.readable(answer.text)}", proven=True)
+        chunks = _chunks(_untagged(answers), uid, section)
+        for origin, count in zip(origins, counts, strict=True):
+            chunk = chunks.get(origin, b"")[:count]
+            content += chunk
+            if len(chunk) < count:
+                _put(found, uid, {section: bytes(content)}, {section: octets})
+                return
+    _put(found, uid, {section: bytes(content)}, {section: octets})
+
+
+def _untagged(answers: Sequence[connection_.Answer]) -> list[frames.Pieces]:
+    """Of all answers: a server that works on several commands at once answers one in the other's place (Dovecot)."""
+    return [pieces for answer in answers for pieces in answer.untagged]
+
+
+def _chunks(untagged: Sequence[frames.Pieces], uid: int, section: str) -> dict[int, bytes]:
+    """Origin → octets."""
+    found: dict[int, bytes] = {}
+    for pieces in untagged:
+        try:
+            fetched = response.fetched(pieces)
+        except errors.MailError:
+            continue
+        if fetched is None or fetched.get(b"UID") != uid:
+            continue
+        for item, value in fetched.items():
+            name, _, origin = item.removesuffix(b">").partition(b"<")
+            if name == b"BODY[%s]" % section.encode() and isinstance(value, bytes):
+                found[int(origin or 0)] = value
+    return found
+
+
+async def _contents(ask: Ask, found: assembling.Found, wanted: Sequence[_Command], *, idle: bool) -> None:
+    commands = [b"UID FETCH %s (UID %s)" % (ranges(uids), _partials(items)) for uids, items in wanted]
+    answers = await ask(*commands, idle=idle)
+    for (uids, items), answer in zip(wanted, answers, strict=True):
+        ok = _fill(_untagged(answers), frozenset(uids), dict(items), found) and answer.ok
+        missing = [uid for uid in uids if uid in found.needs]
+        if ok or not missing:
+            continue  # what is not there by now is gone: the rules see what there is of it
+        if len(uids) == 1:  # its header was given just before
+            raise Withheld(uids[0], f"a part of it: {client.readable(answer.text)}", proven=True)
+        for half in halves(missing):
+            await _contents(ask, found, [(half, items)], idle=idle)
+
+
+def _fill(
+    untagged: Sequence[frames.Pieces], uids: Collection[int], wanted: Mapping[str, int], found: assembling.Found
+) -> bool:
+    """Whether all of it could be read."""
+    ok = True
+    for pieces in untagged:
+        try:
+            fetched = response.fetched(pieces)
+        except errors.MailError:
+            ok = False
+            continue
+        uid = fetched.get(b"UID") if fetched else None
+        if fetched and uid in uids and uid in found.needs and uid in found.mails:
+            given = {section: fetched.get(b"BODY[%s]" % section.encode()) for section in wanted}
+            if any(b"BODY[%s]" % section.encode() in fetched for section in wanted):
+                _put(found, uid, given, wanted)
+                del found.needs[uid]
+    return ok
+
+
+def _put(found: assembling.Found, uid: int, given: Mapping[str, Any], wanted: Mapping[str, int]) -> None:
+    found.mails[uid] = filled(found.mails[uid], given, wanted)
+
+
+def filled(mail: Mail, given: Mapping[str, Any], wanted: Mapping[str, int]) -> Mail:
+    """The mail with the sections that came, each cut to what was asked for: not every server honours that."""
+    content = {
+        section: (octets or b"")[: wanted[section]]
+        for section, octets in given.items()
+        if octets is None or isinstance(octets, bytes)
+    }
+    sizes = {part.section: part.size for part in mail.parts}
+    whole = {s for s, octets in content.items() if len(octets) < wanted[s] or len(octets) >= sizes.get(s, 1 << 62)}
+    return mail.with_content(content, frozenset(whole))
+
+
+def _alike(needs: Mapping[int, Mapping[str, int]]) -> list[_Command]:
+    """Mails that need the same sections, together, in commands of bounded size."""
+    groups: dict[_Items, list[int]] = {}
+    for uid, wanted in needs.items():
+        groups.setdefault(tuple(sorted(wanted.items())), []).append(uid)
+    together: list[_Command] = []
+    for items, uids in groups.items():
+        step = max(1, _COMMAND_BYTES // max(1, sum(octets for _, octets in items)))
+        together += [(uids[at : at + step], items) for at in range(0, len(uids), step)]
+    return together
+
+
+def _some(commands: Sequence[_Command], count: int) -> Iterator[Sequence[_Command]]:
+    rest = iter(commands)
+    while some := list(itertools.islice(rest, count)):
+        yield some
+
+
+def _partials(items: _Items) -> bytes:
+    return b" ".join(b"BODY.PEEK[%s]<0.%d>" % (section.encode(), octets) for section, octets in items)

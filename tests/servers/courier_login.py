@@ -41,7 +41,7 @@ class Login:
 
     def _answered(self, tag: str, command: str) -> bool:
         """Whether the connection is done with here."""
-        verb = command.split(" ")[0].upper()
+        verb = command.split(" ", maxsplit=1)[0].upper()
         if verb == "CAPABILITY":
             self._say(f"* CAPABILITY {CAPABILITIES} AUTH=PLAIN\r\n{tag} OK CAPABILITY completed")
         elif verb == "LOGIN":

@@ -229,9 +229,10 @@ class MaildirServer(ImapServer):
         maildir, owner = self._maildir(to), self._process_owner()
         for _ in range(count):
             raw = mail if mail is not None else self.sample(subject=subject)
+            octets = (raw.encode() if isinstance(raw, str) else raw).replace(b"\r\n", b"\n")  # as on any disk
             seconds, rest = divmod(time.time_ns(), 10**9)
             name = f"{seconds}.M{rest // 1000:06}P{os.getpid()}Q{next(self._numbers)}.test"
-            (maildir / "tmp" / name).write_bytes(raw.encode() if isinstance(raw, str) else raw)
+            (maildir / "tmp" / name).write_bytes(octets)
             os.chown(maildir / "tmp" / name, *owner)
             (maildir / "tmp" / name).rename(maildir / "new" / name)
 

@@ -82,8 +82,8 @@ class OpenFolder:
         except errors.Disconnected:
             progress.chunk //= 2  # if it was over a mail, smaller pieces find out which
             raise
-        if found is None:
-            await self.catch_up(pushed=pushed)
+        if found is None or 0 < len(found.mails) + len(found.bad) < arrived:
+            await self.catch_up(pushed=pushed)  # something was announced and did not come: gone, or withheld
         elif uids := [*found.mails, *found.bad]:
             cursor = dataclasses.replace(self._cursor, uid=max(uids), committed=0.0)
             await self.hand(self._batch(found, cursor, pushed=pushed, wants=wants))

@@ -28,6 +28,7 @@ import trustme
 DEADLINE_S = 20.0
 BESIDE = pathlib.Path("/opt/mailwire-tests")  # where install.sh unpacks what cannot be installed beside another
 USERS = {"ada": "secret", "bob": "hidden", "eve": "quiet"}
+FRESH = tuple(f"user{number}" for number in range(45))  # for tests that share a server: each takes its own
 
 
 def free_ports(count: int) -> list[int]:
@@ -69,12 +70,14 @@ class ImapServer:
 
     def __init__(self, users: Mapping[str, str] | None = None) -> None:
         self.users = dict(users or USERS)
+        self.user = "ada"  # whom a test means when it names nobody
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name.lower()}-"))
         self.folder.chmod(0o755)
         self.port, self.tls_port, self.lmtp_port = free_ports(3)
         self.ca_file = self.folder / "ca.pem"
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
+        self._taken = itertools.count()
         self._certify()
         self._write_config()
 
@@ -173,10 +176,19 @@ class ImapServer:
 
     # What tests do with it
 
-    def client(self, user: str = "ada", *, folder: str | None = None) -> imapclient.IMAPClient:
+    @classmethod
+    def shared(cls) -> Self:
+        """One for many tests: ``fresh`` gives each of them a user of its own."""
+        return cls(USERS | dict.fromkeys(FRESH, USERS["ada"]))
+
+    def fresh(self) -> str:
+        """A user whom nobody has used yet."""
+        return FRESH[next(self._taken)]
+
+    def client(self, user: str = "", *, folder: str | None = None) -> imapclient.IMAPClient:
         """A connection of its own, logged in; with ``folder`` opened for writing."""
         client = imapclient.IMAPClient(self.host, self.port, ssl=False, timeout=DEADLINE_S)
-        client.login(user, self.users[user])
+        client.login(user or self.user, self.users[user or self.user])
         if folder is not None:
             client.select_folder(folder)
         return client
@@ -190,12 +202,12 @@ class ImapServer:
         """What this server calls a folder in a folder: ``called("Box", "Done")``."""
         return self.prefix + self.separator.join(names)
 
-    def deliver(self, mail: bytes | str | None = None, *, to: str = "ada", subject: str = "", count: int = 1) -> None:
+    def deliver(self, mail: bytes | str | None = None, *, to: str = "", subject: str = "", count: int = 1) -> None:
         """Brings ``count`` mails, each with its own Message-ID, as the server's MTA would."""
         with smtplib.LMTP("127.0.0.1", self.lmtp_port, timeout=DEADLINE_S) as lmtp:
             for _ in range(count):
                 raw = mail if mail is not None else self.sample(subject=subject)
-                lmtp.sendmail("camera@cameras.example", [to], raw)
+                lmtp.sendmail("camera@cameras.example", [to or self.user], raw)
 
     def sample(self, *, subject: str = "", text: str = "There is motion in the hall.") -> str:
         number = next(self._numbers)
@@ -224,9 +236,9 @@ class MaildirServer(ImapServer):
     def _maildir(self, user: str) -> pathlib.Path:
         raise NotImplementedError
 
-    def deliver(self, mail: bytes | str | None = None, *, to: str = "ada", subject: str = "", count: int = 1) -> None:
+    def deliver(self, mail: bytes | str | None = None, *, to: str = "", subject: str = "", count: int = 1) -> None:
         """Writes each mail in ``tmp`` and then moves it, so that nobody sees half of one."""
-        maildir, owner = self._maildir(to), self._process_owner()
+        maildir, owner = self._maildir(to or self.user), self._process_owner()
         for _ in range(count):
             raw = mail if mail is not None else self.sample(subject=subject)
             octets = (raw.encode() if isinstance(raw, str) else raw).replace(b"\r\n", b"\n")  # as on any disk

@@ -119,13 +119,13 @@ class Silent(Exchange):
 STRUCTURES = {
     # strings that are NIL: kisli/vmime#159
     "nil": (
-        '((NIL NIL ("charset" NIL) NIL NIL NIL NIL NIL NIL NIL NIL NIL)("text" "html" ("charset" "utf-8") NIL NIL "8bit" '
-        '7130 0 NIL NIL NIL NIL) "alternative" ("boundary" NIL))'
+        '((NIL NIL ("charset" NIL) NIL NIL NIL NIL NIL NIL NIL NIL NIL)("text" "html" ("charset" "utf-8") NIL NIL '
+        '"8bit" 7130 0 NIL NIL NIL NIL) "alternative" ("boundary" NIL))'
     ),
     # multiparts without parts: jstedfast/MailKit#371
     "no parts": (
-        '(("TEXT" "PLAIN" ("CHARSET" "UTF-8" "DELSP" "yes") NIL NIL "7BIT" 7 1 NIL NIL NIL)("RELATED" NIL ("ATTACHMENT" '
-        'NIL) NIL)("RELATED" NIL ("ATTACHMENT" NIL) NIL) "MIXED" ("BOUNDARY" "94eb2c1cd0507723e6054c1ce6cd") NIL NIL)'
+        '(("TEXT" "PLAIN" ("CHARSET" "UTF-8" "DELSP" "yes") NIL NIL "7BIT" 7 1 NIL NIL NIL)("RELATED" NIL '
+        '("ATTACHMENT" NIL) NIL)("RELATED" NIL ("ATTACHMENT" NIL) NIL) "MIXED" ("BOUNDARY" "94eb2c1cd0507") NIL NIL)'
     ),
     # quotes that are not escaped: emersion/go-imap#659
     "quotes": (
@@ -174,9 +174,9 @@ class Literal(Account):
     def given(self, letter: Letter, items: str) -> str:
         if "BODYSTRUCTURE" not in items:
             return super().given(letter, items)
-        head = f"Subject: {letter.subject}\r\n\r\n"
+        number, head = self.letters.index(letter) + 1, f"Subject: {letter.subject}\r\n\r\n"
         return (
-            f'* {self.letters.index(letter) + 1} FETCH (BODY[TEXT]<0> "hello" BODY[HEADER]<0> {{{len(head)}}}\r\n{head} '
+            f'* {number} FETCH (BODY[TEXT]<0> "hello" BODY[HEADER]<0> {{{len(head)}}}\r\n{head} '
             "BODYSTRUCTURE ({4}\r\ntext {5}\r\nplain ({7}\r\ncharset {8}\r\nus-ascii) NIL NIL {4}\r\n7bit 5 1) "
             f"RFC822.SIZE 50 INTERNALDATE {{26}}\r\n02-Nov-2026 10:00:00 +0000 FLAGS (\\Seen) UID {letter.uid})\r\n"
         )

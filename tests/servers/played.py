@@ -133,7 +133,7 @@ class Account:
         session.peer.send(
             f"* {len(self.letters)} EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY {self.uidvalidity}] UIDVALIDITY value\r\n"
             f"* OK [UIDNEXT {self.uidnext}] The next unique identifier value\r\n"
-            f"{tag} OK [READ-ONLY] {command.split()[0]} completed.\r\n"
+            f"{tag} OK [READ-ONLY] {command.split(maxsplit=1)[0]} completed.\r\n"
         )
 
     def select(self, session: Session, tag: str, command: str) -> None:

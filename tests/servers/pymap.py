@@ -1,5 +1,5 @@
 """pymap with its Maildir backend: a small IMAP server with MOVE, without CONDSTORE and NOTIFY, that keeps no flags of
-the client's own making, and looks for new mail once a second.
+the client's own making, and looks for new mail once a second (here twenty times).
 
     with Pymap() as server:
         server.deliver(subject="hi", to="ada")
@@ -15,7 +15,18 @@ from collections.abc import Mapping, Sequence
 
 from tests.servers import imap_server
 
-_RUN = "import pymap.main; pymap.main.main()"
+_RUN = """
+import pymap.concurrent, pymap.main
+
+def oftener(wait):
+    async def soon(self, *, timeout=None):
+        await wait(self, timeout=timeout and min(timeout, 0.05))
+    return soon
+
+for kind in (pymap.concurrent._AsyncioEvent, pymap.concurrent._ThreadingEvent):
+    kind.wait = oftener(kind.wait)
+pymap.main.main()
+"""
 _ROUNDS = 10  # of hashing the passwords: they guard nothing
 
 

@@ -11,7 +11,7 @@ from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_server import ImapServer
 
-pytestmark = pytest.mark.parametrize("server", [Dovecot, Cyrus], indirect=True, ids=lambda kind: kind.name)
+pytestmark = pytest.mark.parametrize("kind", [Dovecot, Cyrus], indirect=True, ids=lambda kind: kind.name)
 
 
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])

@@ -26,6 +26,7 @@ import imapclient
 import trustme
 
 DEADLINE_S = 20.0
+PATIENCE_S = 3.0  # with a server that was told to end
 BESIDE = pathlib.Path("/opt/mailwire-tests")  # where install.sh unpacks what cannot be installed beside another
 USERS = {"ada": "secret", "bob": "hidden", "eve": "quiet"}
 FRESH = tuple(f"user{number}" for number in range(45))  # for tests that share a server: each takes its own
@@ -158,7 +159,12 @@ class ImapServer:
         group = self._process.pid  # start_new_session: its own group, and nobody else's
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, how)
-        self._process.wait(DEADLINE_S)
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            # Cyrus' master waits for its children, one of which, seldom, does not hear of it
+            os.killpg(group, signal.SIGKILL)
+            self._process.wait()
         self._process = None
         until(lambda: not _alive(group), f"the end of {self.name}'s processes")
 

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps
 ARGS ?=
 
-.PHONY: help install demo test check bench soak lock schema clean
+.PHONY: help install demo test check bench soak lock schema compatibility clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -35,6 +35,10 @@ bench: $(VENV)/.dev ## measured beside a bare loop in the same run
 soak: $(VENV)/.dev ## the slow faults, for minutes
 	@tests/servers/install.sh
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+compatibility: $(VENV)/.dev ## writes the README's table of servers anew
+	@tests/servers/install.sh
+	@MAILWIRE_COMPATIBILITY=write $(BIN)/python -m pytest tests/integration/servers
 
 schema: $(VENV)/.dev ## writes config/mailwire.schema.json anew
 	@$(BIN)/mailwire schema > config/mailwire.schema.json

@@ -55,7 +55,7 @@ def settings(server: Any, **changes: Any) -> settings_.Mailbox:
         "host": server.host,
         "port": server.port,
         "tls": "none",
-        "user": "ada",
+        "user": getattr(server, "user", "ada"),
         "password": "secret",
         "timeout": "5s",
         "retry_min": "20ms",

@@ -1,4 +1,4 @@
-"""Watching a real Dovecot."""
+"""Watching a real Dovecot: what the tests of every server (``servers``) leave over."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import structlog
 
 from bridge import mail, sources
 from tests import servers, watching
+from tests.servers import mails
 from tests.servers.dovecot import Dovecot
 from tests.unit.rules import making
 
@@ -33,46 +34,6 @@ async def deliver(server: Dovecot, count: int = 1, **where: str) -> None:
     await asyncio.to_thread(lambda: server.deliver(count=count, **where))
 
 
-async def test_start_now_handles_nothing_old_and_sets_the_cursor_at_once(dovecot: Dovecot) -> None:
-    dovecot.deliver(count=3)
-    async with watching.Watching(watching.settings(dovecot)) as watched:
-        await watched.are("live")
-        assert [(batch.cursor.uid, batch.mails) for batch in watched.batches] == [(3, ())]
-        await deliver(dovecot, subject="fresh")
-        await watched.have(1)
-        assert watched.subjects == ["fresh"]
-        assert watched.batches[-1].pushed is not None
-
-
-async def test_start_all_handles_everything(dovecot: Dovecot) -> None:
-    dovecot.deliver(count=3)
-    async with watching.Watching(watching.settings(dovecot, start="all")) as watched:
-        await watched.have(3)
-        assert watched.uids == [1, 2, 3]
-
-
-async def test_start_unseen_handles_what_nobody_has_read_in_one_batch_and_passes_the_rest(dovecot: Dovecot) -> None:
-    dovecot.deliver(count=4)
-    with dovecot.client("ada", folder="INBOX") as client:
-        client.add_flags([2, 4], [b"\\Seen"])
-    async with watching.Watching(watching.settings(dovecot, start="unseen")) as watched:
-        await watched.have(2)
-        assert watched.uids == [1, 3]
-        assert [batch.cursor.uid for batch in watched.batches] == [4]
-
-
-async def test_start_with_a_date_handles_what_arrived_since(dovecot: Dovecot) -> None:
-    with dovecot.client() as client:
-        for day in (1, 20):
-            at = datetime.datetime(2026, 10, day, 12, tzinfo=datetime.UTC)
-            client.append("INBOX", dovecot.sample(subject=f"October {day}"), msg_time=at)
-    async with watching.Watching(watching.settings(dovecot, start=datetime.date(2026, 10, 10))) as watched:
-        await watched.have(1)
-        assert watched.subjects == ["October 20"]
-        assert watched.batches[-1].cursor.uid == 2
-        assert watched.mails[0].received == datetime.datetime(2026, 10, 20, 12, tzinfo=datetime.UTC)
-
-
 async def test_watching_marks_nothing(dovecot: Dovecot) -> None:
     dovecot.deliver(count=2)
     async with watching.Watching(watching.settings(dovecot, start="all"), wants=lambda _: {"1": 100_000}) as watched:
@@ -80,18 +41,6 @@ async def test_watching_marks_nothing(dovecot: Dovecot) -> None:
     with dovecot.client("ada", folder="INBOX") as client:
         assert client.search("UNSEEN") == [1, 2]
         assert client.search("RECENT") == [1, 2]
-
-
-async def test_a_source_opened_again_goes_on_behind_the_committed_cursor(dovecot: Dovecot) -> None:
-    memory = watching.Memory()
-    async with watching.Watching(watching.settings(dovecot), memory=memory) as watched:
-        await watched.are("live")
-        await deliver(dovecot, 2)
-        await watched.have(2)
-    dovecot.deliver(count=3)
-    async with watching.Watching(watching.settings(dovecot), memory=memory) as again:
-        await again.have(3)
-        assert again.uids == [3, 4, 5]
 
 
 async def test_what_was_not_committed_is_seen_again(dovecot: Dovecot) -> None:
@@ -108,18 +57,6 @@ async def test_what_was_not_committed_is_seen_again(dovecot: Dovecot) -> None:
                 await deliver(dovecot)
             await watched.have(1)
             assert watched.uids == [1]
-
-
-async def test_a_burst_is_fetched_without_loss_or_repeat_and_in_order(dovecot: Dovecot) -> None:
-    async with watching.Watching(watching.settings(dovecot)) as watched:
-        await watched.are("live")
-        senders = [threading.Thread(target=dovecot.deliver, kwargs={"count": 50}) for _ in range(4)]
-        for sender in senders:
-            sender.start()
-        await watched.have(200, 60)
-        for sender in senders:
-            await asyncio.to_thread(sender.join)
-        assert watched.uids == list(range(1, 201))
 
 
 async def test_a_full_folder_is_fetched_in_pieces_in_order(dovecot: Dovecot) -> None:
@@ -145,22 +82,6 @@ async def test_who_does_not_take_batches_holds_up_the_source_and_not_its_memory(
         await batches.aclose()
 
 
-async def test_several_folders_of_several_users_are_watched_side_by_side(dovecot: Dovecot) -> None:
-    made(dovecot, "Alarms")
-    one = watching.settings(dovecot, folders=["INBOX", "Alarms"])
-    other = watching.settings(dovecot, user="bob", password="hidden")
-    async with watching.Watching(one) as ada, watching.Watching(other) as bob:
-        for watched, folder in ((ada, "INBOX"), (ada, "Alarms"), (bob, "INBOX")):
-            await watched.are("live", folder)
-        with dovecot.client() as client:
-            client.append("Alarms", dovecot.sample(subject="to the folder"))
-        await deliver(dovecot, to="bob", subject="for bob")
-        await ada.have(1)
-        await bob.have(1)
-        assert [(each.place.folder, each.subject) for each in ada.mails] == [("Alarms", "to the folder")]
-        assert bob.subjects == ["for bob"]
-
-
 async def test_an_idle_mailbox_costs_no_thread(dovecot: Dovecot) -> None:
     folders = [f"F{number}" for number in range(30)]
     before = threading.active_count()
@@ -175,17 +96,6 @@ async def test_an_idle_mailbox_costs_no_thread(dovecot: Dovecot) -> None:
             for folder in folders:
                 client.append(folder, dovecot.sample())
         await watched.have(30)
-
-
-async def test_a_missing_folder_is_named_with_those_that_exist_and_the_others_go_on(dovecot: Dovecot) -> None:
-    made(dovecot, "Übung & Rest")
-    mailbox = watching.settings(dovecot, folders=["INBOX", "Alarms"])
-    async with watching.Watching(mailbox) as watched:
-        state = await watched.are("retrying", "Alarms")
-        assert state.reason == "there is no folder 'Alarms'; the mailbox has: INBOX, Übung & Rest"
-        await watched.are("live", "INBOX")
-        made(dovecot, "Alarms")
-        await watched.are("live", "Alarms")
 
 
 async def test_a_folder_with_a_name_beyond_ascii_is_watched(dovecot: Dovecot) -> None:
@@ -217,21 +127,6 @@ async def test_a_password_with_quotes_and_backslashes_logs_in() -> None:
             await watched.are("live")
 
 
-@pytest.mark.parametrize("how", ["stop", "kill"])
-async def test_a_server_that_went_away_is_found_again_with_what_arrived(dovecot: Dovecot, how: str) -> None:
-    async with watching.Watching(watching.settings(dovecot)) as watched:
-        await watched.are("live")
-        await deliver(dovecot)
-        await watched.have(1)
-        await asyncio.to_thread(getattr(dovecot, how))
-        await watched.are("retrying")
-        await asyncio.to_thread(dovecot.start)
-        await deliver(dovecot, 3)
-        await watched.have(4)
-        assert watched.uids == [1, 2, 3, 4]
-        await watched.are("live")
-
-
 async def test_a_source_opens_before_its_server_is_up() -> None:
     server = Dovecot()
     try:
@@ -261,28 +156,6 @@ def remade(server: Dovecot, folder: str, mails: list[tuple[str, datetime.datetim
             client.append(folder, server.sample(subject=subject), msg_time=at)
 
 
-async def test_after_a_change_of_uidvalidity_only_what_arrived_since_the_last_commit_comes(dovecot: Dovecot) -> None:
-    now = datetime.datetime.now(datetime.UTC)
-    made(dovecot, "Box")
-    memory = watching.Memory()
-    mailbox = watching.settings(dovecot, folders=["Box"])
-    async with watching.Watching(mailbox, memory=memory) as watched:
-        await watched.are("live", "Box")
-    old = memory.cursors["home", "Box"]
-    mails = [(f"{hours} h ago", now - datetime.timedelta(hours=hours)) for hours in (200, 30, 3)]
-    remade(dovecot, "Box", [*mails, ("half an hour ago", now - datetime.timedelta(minutes=30)), ("now", now)])
-    async with watching.Watching(mailbox, memory=memory) as again:
-        await again.have(2)
-        assert again.subjects == ["half an hour ago", "now"]
-        (batch,) = again.batches
-        assert batch.renewed
-        assert (batch.cursor.uid, batch.cursor.uidvalidity != old.uidvalidity) == (5, True)
-        with dovecot.client() as client:
-            client.append("Box", dovecot.sample(subject="later"))
-        await again.have(3)
-        assert not again.batches[-1].renewed
-
-
 async def test_mails_of_a_folder_that_was_made_anew_are_waited_out_in_full(dovecot: Dovecot) -> None:
     """The bridge was away for two days: what arrived meanwhile still fires."""
     made(dovecot, "Box")
@@ -303,17 +176,6 @@ ATTACHMENT = (
     "--xx\r\nContent-Type: image/jpeg; name=hall.jpg\r\nContent-Transfer-Encoding: base64\r\n"
     "Content-Disposition: attachment; filename=hall.jpg\r\n\r\n" + ("QUJDRA" * 12 + "\r\n") * 110_000 + "--xx--\r\n"
 )
-
-
-async def test_a_mail_with_a_large_attachment_costs_kilobytes(dovecot: Dovecot) -> None:
-    assert len(ATTACHMENT) > 8_000_000
-    async with watching.Watching(watching.settings(dovecot)) as watched:
-        before = (await watched.are("live")).bytes_read
-        await asyncio.to_thread(dovecot.deliver, ATTACHMENT)
-        await watched.have(1)
-        assert watched.state().bytes_read - before < 32_000
-        (each,) = watched.mails
-        assert (each.text.strip(), [part.name for part in each.attachments]) == ("see below", ["hall.jpg"])
 
 
 async def test_the_part_that_a_rule_wants_is_fetched_and_no_more_of_it(dovecot: Dovecot) -> None:
@@ -431,32 +293,17 @@ async def _all(source: sources.Source) -> list[sources.Batch]:
     return [batch async for batch in source.batches()]
 
 
-def carrying(octets: int) -> str:
-    """A mail with a picture, in a multipart inside a multipart, of so many octets of base64."""
-    lines = (("QUJDRA" * 12 + "QUJD" + "\r\n") * (octets // 78 + 1))[: octets - octets % 78]
-    return (
-        "From: a@b.example\r\nSubject: picture\r\nMIME-Version: 1.0\r\n"
-        "Content-Type: multipart/mixed; boundary=out\r\n\r\n"
-        "--out\r\nContent-Type: text/plain\r\n\r\nsee below\r\n"
-        "--out\r\nContent-Type: multipart/related; boundary=in\r\n\r\n"
-        "--in\r\nContent-Type: text/html\r\n\r\n<p>see below</p>\r\n"
-        "--in\r\nContent-Type: image/jpeg; name=hall.jpg\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        f"{lines}--in--\r\n"
-        "--out\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ninside\r\n--out--\r\n"
-    )
-
-
 @pytest.mark.parametrize("octets", [100_000, 8_000_000])
 async def test_a_file_that_a_rule_reads_comes_whole_and_nothing_else_does(dovecot: Dovecot, octets: int) -> None:
     extract = {"picture": {"attachment": "*.jpg"}, "inner": {"attachment": {"type": "message/rfc822"}}}
     rules = making.compiled(making.rule(extract=extract, when={"subject": "picture"}))
     whole = mail.Mail.from_bytes(
-        carrying(octets).encode(), place=mail.Place(mailbox="home", folder="INBOX", uidvalidity=1, uid=1)
+        mails.carrying(octets).encode(), place=mail.Place(mailbox="home", folder="INBOX", uidvalidity=1, uid=1)
     )
     async with watching.Watching(watching.settings(dovecot, timeout="20s"), wants=rules.wants) as watched:
         before = (await watched.are("live")).bytes_read
-        await asyncio.to_thread(dovecot.deliver, carrying(octets))
-        await asyncio.to_thread(dovecot.deliver, carrying(octets).replace("Subject: picture", "Subject: other"))
+        await asyncio.to_thread(dovecot.deliver, mails.carrying(octets))
+        await asyncio.to_thread(dovecot.deliver, mails.carrying(octets).replace("Subject: picture", "Subject: other"))
         await watched.have(2)
         wanted, other = watched.mails
         assert watched.state().bytes_read - before < octets + 50_000

@@ -354,7 +354,9 @@ async def test_a_mail_over_which_the_connection_breaks_is_found_and_passed() -> 
 async def test_without_uidnext_the_last_uid_is_looked_for() -> None:
     def script(peer: Peer) -> None:
         peer.open_folder(exists=3, uidnext=None)
-        peer.ok(r"UID SEARCH UID \*", "SEARCH 41")
+        peer.ok("SELECT", "3 EXISTS", "OK [UIDVALIDITY 7] valid")
+        peer.ok(r"UID SEARCH UID \*", "SEARCH")
+        peer.ok(r"UID SEARCH 3:\*", "SEARCH 41")
         peer.ok(r"UID SEARCH UID 42:\*", "SEARCH 41")
         peer.idle()
         peer.wait_for_close()

@@ -115,6 +115,11 @@ class Peer:
             while True:
                 self.line()
 
+    def hang_up(self) -> None:
+        """Ends the connection from any thread: whoever waits for a line there is told."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         for closing in (self._file.close, lambda: self._sock.shutdown(socket.SHUT_RDWR), self._sock.close):
             with contextlib.suppress(OSError):

@@ -68,7 +68,11 @@ class Arrival:
         """The highest UID there is or was; looked for where the server does not say UIDNEXT."""
         if self._selected.uidnext is not None:
             return self._selected.uidnext - 1
-        return max(await self._opened.session.search(b"UID *"), default=0) if self._selected.exists else 0
+        # Courier finds nothing under "*", and taking the folder for an empty one would make all its old mails look new
+        for criteria in (b"UID *", b"%d:*" % self._selected.exists, b"ALL") if self._selected.exists else ():
+            if found := await self._opened.session.search(criteria):
+                return max(found)
+        return 0
 
     async def _first_sight(self) -> None:
         top = await self._top()

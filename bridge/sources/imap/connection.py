@@ -219,12 +219,18 @@ class Connection:
         Raises:
             errors.Disconnected: it closed the connection, or said BYE.
         """
-        more = self._line.drain()
+        closed: errors.Disconnected | None = None
+        try:
+            more = self._line.drain()
+        except errors.Disconnected as error:
+            more, closed = False, error  # its last words, which say why, came before
         while (pieces := self._line.frames.response()) is not None:
             if pieces[0].startswith(b"* "):
                 self._note(pieces)
             elif self._idle_tag is not None and pieces[0].startswith(self._idle_tag + b" "):
                 raise errors.Disconnected(f"the server ended IDLE: {client.readable(pieces[0])}")
+        if closed is not None:
+            raise closed
         return more
 
     def _note(self, pieces: frames.Pieces) -> None:

@@ -92,7 +92,11 @@ class Fetcher:
         found = await assembling.Assembler(self._place, self._wants).read(answer, frozenset(uids).__contains__)
         self._proven = self._proven or bool(found.mails)
         missing = [uid for uid in uids if uid not in found.mails and uid not in found.bad]
-        if not missing or not (found.refused or found.unnamed):
+        if missing and not (found.refused or found.unnamed):
+            # Exchange answers OK without a word about a mail that it cannot convert: gone is what is not listed either
+            missing = await self._listed(missing)
+            found.refused = "nothing of it comes" if missing else ""
+        if not missing:
             return found
         if len(uids) > 1:
             for half in halves(missing):
@@ -100,6 +104,12 @@ class Fetcher:
         else:
             found.bad[uids[0]] = await self._verdict(uids[0], found, among)
         return found
+
+    async def _listed(self, uids: Sequence[int]) -> list[int]:
+        """Which of these the server still has."""
+        asked = frozenset(uids)
+        (answer,) = await self._session.ask(b"UID SEARCH UID " + ranges(uids))
+        return [uid for uid in response.uids(answer.untagged) if uid in asked]
 
     async def _verdict(self, uid: int, found: Found, among: Sequence[int]) -> str:
         if found.refused:

@@ -85,20 +85,27 @@ class OpenFolder:
         wants = self._wants()
         try:
             found = await self._fetcher.since(self._cursor.uid + 1, wants=wants, idle=True)
-            if found is not None:
-                await self._take(found, pushed=pushed, wants=wants)
         except errors.Disconnected:
             progress.chunk //= 2  # if it was over a mail, smaller pieces find out which
             raise
-        if found is None:
-            await self.catch_up(pushed=pushed)
+        if found is None or 0 < len(found.uids) < arrived:
+            await self.catch_up(pushed=pushed)  # something was announced and did not come: gone, or withheld
+        else:
+            await self._take(found, pushed=pushed, wants=wants)
 
     async def _take(self, found: assembling.Found, *, pushed: float | None, wants: Wants) -> None:
         """Hands on what is behind the cursor, in as few batches as memory allows."""
         for group in fetch.together(found, found.uids):
-            await self._fetcher.complete(found, group, idle=True)
+            await self._complete(found, group)
             cursor = dataclasses.replace(self._cursor, uid=group[-1], committed=0.0)
             await self.hand(self._batch(found, group, cursor, pushed=pushed, wants=wants))
+
+    async def _complete(self, found: assembling.Found, uids: Sequence[int]) -> None:
+        try:
+            await self._fetcher.complete(found, uids, idle=True)
+        except errors.Disconnected:
+            self.progress.chunk //= 2
+            raise
 
     @property
     def _cursor(self) -> Cursor:

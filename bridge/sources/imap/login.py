@@ -13,6 +13,8 @@ _ADVICE = (
     ("application-specific", "this provider wants an app password: make one in the account's security settings"),
     ("web browser", "sign in to the account in a browser once, and allow IMAP in its settings"),
 )
+# Gmail's way to say LIMIT (RFC 5530), without the code: nothing is wrong with the credentials
+_FULL = ("too many simultaneous connections", "exceeded command or bandwidth limits")
 
 
 async def open_(line: connection.Connection) -> None:
@@ -72,6 +74,8 @@ async def _log_in(line: connection.Connection, offered: frozenset[bytes]) -> con
 
 def _refusal(answer: connection.Answer, text: str) -> errors.SourceError:
     if answer.code in connection.LATER:
+        return errors.Disconnected(f"the server accepts no login now: {text}")
+    if any(sign in text.lower() for sign in _FULL):
         return errors.Disconnected(f"the server accepts no login now: {text}")
     advice = next((advice for sign, advice in _ADVICE if sign in text.lower()), "check user and password")
     return errors.LoginRefused(f"the server refuses the credentials ({text}); {advice}")

@@ -117,6 +117,9 @@ class Watcher:
         self._connection = connection
         try:
             selected = await connection.select(self._folder, read_only=True)
+            if selected.uidnext is None:
+                # Courier: UIDs, and the UIDVALIDITY of a new folder, last only when they are given to who may write
+                selected = await connection.select(self._folder, read_only=False)
             opened = self._open(connection, selected.uidvalidity)
             await self._arrival(opened, selected).settle()
             self._become("live")

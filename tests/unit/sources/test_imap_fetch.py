@@ -36,6 +36,7 @@ class Server:
         self, uids: set[int], *, bad: set[int] = frozenset(), garbled: set[int] = frozenset(), code: str = ""
     ) -> None:  # type: ignore[assignment]
         self.uids, self.bad, self.garbled, self.code = uids, bad, garbled, code
+        self.withheld: set[int] = set()  # listed, and of which nothing comes
         self.commands: list[bytes] = []
 
     async def ask(self, *commands: bytes, idle: bool = False) -> list[connection.Answer]:
@@ -43,6 +44,9 @@ class Server:
 
     def answer(self, command: bytes) -> connection.Answer:
         self.commands.append(command)
+        if command.startswith(b"UID SEARCH UID "):
+            listed = " ".join(map(str, sorted(numbers(command.split()[3]) & (self.uids | self.withheld))))
+            return connection.Answer(status="OK", text=b"done", untagged=parsed(f"* SEARCH {listed}\r\n"))
         asked = numbers(command.split()[2]) & self.uids
         if asked & self.bad:
             return connection.Answer(status="NO", text=f"{self.code} cannot read it".encode(), untagged=[])
@@ -85,6 +89,15 @@ def test_search_dates_do_not_depend_on_the_locale() -> None:
 async def test_uids_that_are_gone_are_neither_mails_nor_bad() -> None:
     found = await Server({1, 3}).fetcher().uids([1, 2, 3], wants=nothing)
     assert (sorted(found.mails), found.bad) == ([1, 3], {})
+
+
+@pytest.mark.parametrize("withheld", [{2}, {1, 4}, {1, 2, 3, 4}])
+async def test_a_mail_that_is_listed_and_of_which_nothing_comes_is_bad_and_not_gone(withheld: set[int]) -> None:
+    server = Server({1, 2, 3, 4, 5} - withheld)
+    server.withheld = withheld
+    found = await server.fetcher().uids([1, 2, 3, 4, 5, 6], wants=nothing)
+    assert set(found.bad) == withheld
+    assert set(found.mails) == {1, 2, 3, 4, 5} - withheld
 
 
 @pytest.mark.parametrize("bad", [{1}, {50}, {100}, {17, 18, 93}])

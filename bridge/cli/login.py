@@ -47,9 +47,9 @@ def command(*, mailbox: str, config_path: Path, device: bool, no_browser: bool, 
     Exit 0: signed in, and the mail server lets the mailbox in. Exit 1: one of these failed.
     """
     settings = config.load(config_path)
-    _logs.configure("critical")  # what fails is told here
     account, oauth = _mailbox(settings, mailbox)
     flow = _flow(oauth, device=device, no_browser=no_browser)
+    _logs.configure("critical")  # what fails is told here
     sign_in = _sign_in(oauth, account, flow, timeout, show=not no_browser)
     asyncio.run(_login(mailbox, account, oauth, sign_in, config.state_folder(settings.state)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from bridge.oauth.settings import OAuth
 from bridge.oauth.vault import Stamp
 
 log = structlog.get_logger()
+CLOSE_S = 10.0  # how long a stop waits for a renewal
 LOOK_EVERY_S = 2.0  # whether somebody has signed in
 _ENDED = frozenset({"invalid_grant", "invalid_token", "interaction_required", "login_required", "consent_required"})
 
@@ -76,9 +76,10 @@ class Bearer:
 
     async def close(self) -> None:
         """Lets a renewal that is under way come to its end: the issuer may have taken the old token back already."""
-        if self._renewing is not None:
-            with contextlib.suppress(errors.MailwireError):
-                await asyncio.shield(self._renewing)
+        if (task := self._renewing) is not None:
+            await asyncio.wait([task], timeout=CLOSE_S)
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _current(self) -> Grant:
         """What is in the file, read again when somebody has written it.

@@ -116,6 +116,6 @@ def _why_not(error: BaseException) -> str:
         if isinstance(below, ssl.SSLCertVerificationError):
             return f"its certificate cannot be trusted: {below.verify_message}; for an issuer of your own, set ca_file"
         if isinstance(below, OSError) and below.strerror:  # asyncio's own says "Connect call failed"
-            reason = os.strerror(below.errno) if (below.errno or 0) > 0 else below.strerror
+            reason = os.strerror(below.errno) if below.errno is not None and below.errno > 0 else below.strerror
         below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
     return reason

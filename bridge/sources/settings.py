@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 import pydantic
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import PydanticKnownError, core_schema
 
 from bridge import schema
 from bridge.oauth.settings import OAuth
@@ -28,6 +28,12 @@ def _each_once(folders: tuple[str, ...]) -> tuple[str, ...]:
     return folders
 
 
+def _unless_oauth(password: pydantic.SecretStr | None, info: pydantic.ValidationInfo) -> pydantic.SecretStr | None:
+    if password is None and info.data.get("oauth", "wrong") is None:
+        raise PydanticKnownError("missing")
+    return password
+
+
 class Mailbox(schema.Model):
     """One account on one IMAP server, and the folders of it to watch."""
 
@@ -38,8 +44,10 @@ class Mailbox(schema.Model):
     tls: Tls = pydantic.Field("implicit", description="Certificates are always verified; `none` is for loopback only.")
     ca_file: Path | None = pydantic.Field(None, description="A CA to trust instead of the system's (PEM).")
     user: str = pydantic.Field(min_length=1)
-    password: pydantic.SecretStr | None = None
     oauth: OAuth | None = pydantic.Field(None, description="Instead of a password; then run `mailwire login`.")
+    password: Annotated[pydantic.SecretStr | None, pydantic.AfterValidator(_unless_oauth)] = pydantic.Field(
+        None, validate_default=True
+    )
     folders: Annotated[tuple[str, ...], pydantic.Field(min_length=1), pydantic.AfterValidator(_each_once)] = ("INBOX",)
     start: Start = pydantic.Field("now", description="At the first sight of a folder: now, unseen, all, or a date.")
     timeout: schema.PositiveDuration = pydantic.Field(30.0, description="The deadline of every answer of the server.")
@@ -59,9 +67,7 @@ class Mailbox(schema.Model):
     )
 
     @pydantic.model_validator(mode="after")
-    def _proves_who_we_are(self) -> Self:
-        if self.password is None and self.oauth is None:
-            raise schema.misplaced("password", "missing")
+    def _has_one_of_them(self) -> Self:
         if self.password is not None and self.oauth is not None:
             raise schema.misplaced("oauth", "either a password or oauth, not both")
         return self

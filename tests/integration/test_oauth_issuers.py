@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 import trustme
 
 from bridge import errors
@@ -329,3 +330,38 @@ async def test_an_issuer_without_device_codes_says_so(issuer: Issuer) -> None:
     issuer.discovery = lambda: document  # type: ignore[method-assign]
     with pytest.raises(errors.SourceError, match="no sign-in by device code"):
         await device.codes(await client(issuer))
+
+
+# Ahead of the end
+
+
+async def test_an_issuer_that_is_away_is_asked_again_and_one_that_ended_the_sign_in_is_not(
+    issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "_RETRY_LEAST_S", 0.01)
+    issuer.answers.extend([(503, {}), (503, {}), None])
+    grant = Grant.from_answer(issuer.sign(), issuer=issuer.url, client_id="mailwire-test", now=time.time() - 3400)
+    kept = vault.Vault(tmp_path)
+    kept.write("home", grant)
+    async with keeper.Keeper(tmp_path).tokens("home", settings(issuer.url)) as tokens:
+        with contextlib.suppress(errors.Disconnected):
+            await tokens.access_token()
+        await servers.until(lambda: kept.read("home") != grant, what="the renewal")
+    assert len(issuer.asked) == 3
+
+
+async def test_a_sign_in_that_has_ended_is_told_of_once_while_the_token_still_holds(
+    issuer: Issuer, tmp_path: Path
+) -> None:
+    grant = Grant.from_answer(issuer.sign(), issuer=issuer.url, client_id="mailwire-test", now=time.time() - 3400)
+    vault.Vault(tmp_path).write("home", grant)
+    issuer.end()
+    with structlog.testing.capture_logs() as logs:
+        async with keeper.Keeper(tmp_path).tokens("home", settings(issuer.url)) as tokens:
+            assert await tokens.access_token() == grant.access_token
+            await servers.until(lambda: logs, what="a line in the log")
+            assert tokens.due is None
+    (line,) = logs
+    assert (line["log_level"], line["event"]) == ("error", "an access token cannot be renewed")
+    assert "run `mailwire login home`" in line["reason"]
+    assert not any(secret in str(line) for secret in (grant.access_token, grant.refresh_token))

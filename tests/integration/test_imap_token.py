@@ -59,6 +59,7 @@ async def test_without_sasl_ir_the_token_waits_for_the_plus() -> None:
         assert peer.line() == xoauth2("t1")
         let_in(peer, tag)
         peer.idle()
+        peer.wait_for_close()
 
     with ScriptedImap(script) as server:
         async with watching.Watching(mailbox(server), tokens=Tokens("t1")) as watched:
@@ -77,6 +78,7 @@ async def test_a_refused_token_is_renewed_once_and_the_challenge_is_answered_by_
         greet(peer, "SASL-IR AUTH=XOAUTH2")
         let_in(peer, peer.expect("AUTHENTICATE XOAUTH2 " + re.escape(xoauth2("t2"))))
         peer.idle()
+        peer.wait_for_close()
 
     tokens = Tokens("t1", "t2")
     with ScriptedImap(refuse, accept) as server:

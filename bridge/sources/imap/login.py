@@ -47,7 +47,8 @@ def open_(line: connection.Connection, token: str = "") -> None:
 
 def _masked(text: bytes, line: connection.Connection, token: str) -> bytes:
     """A server may repeat what it was sent, in any form in which it was sent."""
-    for sent in _token_forms(line, token) if token else _password_forms(line):
+    forms = _token_forms(line, token) if token else _password_forms(line)
+    for sent in sorted(forms, key=len, reverse=True):
         text = text.replace(sent, b"***")
     return text
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Self
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from bridge import backoff, collecting, config, errors, events, outbox, plugins, reload, schema, sinks
+from bridge import backoff, collecting, config, errors, events, oauth, outbox, plugins, reload, schema, sinks
 from bridge import intake as intake_
 from bridge import units as units_
 from bridge.control import events as news
@@ -28,6 +28,9 @@ from bridge.outbox.summaries import Summaries
 from bridge.rules import engine
 from bridge.sources import imap
 from bridge.sources.settings import Mailbox
+
+if TYPE_CHECKING:
+    from bridge.oauth import keeper
 
 log = structlog.get_logger()
 _KEEP_S = 30 * 86_400.0  # what ended longer ago is forgotten
@@ -50,7 +53,7 @@ async def run(
     """
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.state))
-        bridge = await stack.enter_async_context(_Bridge(store, onlookers))
+        bridge = await stack.enter_async_context(_Bridge(store, onlookers, settings.state))
         await bridge.become(settings)
         await bridge.report_orphans()
         collecting.settle()
@@ -74,13 +77,14 @@ async def run(
 class _Bridge:
     """What runs, and the rules in force."""
 
-    def __init__(self, store: Store, onlookers: Sequence[events.Onlooker]) -> None:
+    def __init__(self, store: Store, onlookers: Sequence[events.Onlooker], state: str) -> None:
         self.turn = asyncio.Lock()
         self._store = store
         self._hub = imap.hub.Hub()
         self._news = news.Events()
         self.onlooker: events.Onlooker = _Onlookers((self._news, *onlookers))
-        self._state = ""
+        self._state = state
+        self._keeper: keeper.Keeper | None = None
         self._sinks = units_.Units("sink")
         self._mailboxes = units_.Units("mailbox")
         self._sources: dict[str, imap.ImapSource] = {}
@@ -158,7 +162,10 @@ class _Bridge:
 
     def _mailbox(self, name: str, mailbox: Mailbox) -> units_.Wanted:
         async def open_(stack: contextlib.AsyncExitStack) -> units_.Open:
-            source = imap.ImapSource(name, mailbox, memory=self._store, wants=self._rulebook, hub=self._hub)
+            tokens = await stack.enter_async_context(self._tokens(name, mailbox))
+            source = imap.ImapSource(
+                name, mailbox, memory=self._store, wants=self._rulebook, hub=self._hub, tokens=tokens
+            )
             self._sources[name] = await stack.enter_async_context(source)
             stack.callback(self._sources.pop, name)
             changes = await stack.enter_async_context(ChangeSink(source))
@@ -176,9 +183,19 @@ class _Bridge:
 
         return units_.Wanted(settings=(mailbox, schema.contents(mailbox)), open=open_)
 
+    @contextlib.asynccontextmanager
+    async def _tokens(self, name: str, mailbox: Mailbox) -> AsyncIterator[oauth.Tokens | None]:
+        if mailbox.oauth is None:
+            yield None
+            return
+        from bridge.oauth import keeper  # it loads an HTTP client
+
+        self._keeper = self._keeper or keeper.Keeper(config.state_folder(self._state))
+        async with self._keeper.tokens(name, mailbox.oauth) as tokens:
+            yield tokens
+
     def _warn(self, settings: config.Settings) -> None:
         """Says what of these settings a running bridge cannot take up."""
-        self._state = self._state or settings.state
         if self._state != settings.state:
             log.warning("`state` needs a restart: the state from before is still used", state=self._state)
 

@@ -64,7 +64,13 @@ def open_folder(
     def wants(mail: Mail) -> sections.Sections:
         return sections.together(bench.rule_set.wants(mail) for bench in benches)
 
-    return lookback.Lookback(mailbox, settings.mailboxes[mailbox], folder, last=last, wants=wants)
+    account = settings.mailboxes[mailbox]
+    tokens = None
+    if account.oauth is not None:
+        from bridge.oauth import keeper  # it loads an HTTP client
+
+        tokens = keeper.Keeper(config.state_folder(settings.state)).tokens(mailbox, account.oauth)
+    return lookback.Lookback(mailbox, account, folder, last=last, wants=wants, tokens=tokens)
 
 
 async def run(looking: lookback.Lookback, bench: Bench, against: Bench | None = None) -> AsyncIterator[Piece]:

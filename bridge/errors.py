@@ -9,6 +9,7 @@
     ├── SourceError            a mailbox cannot be watched right now
     │   ├── Disconnected       the connection is gone or silent: reconnect, backing off
     │   ├── LoginRefused       the server does not accept the credentials: stop retrying fast, say what to do
+    │   │   └── TokenRefused   …an access token, that is: another may do, once
     │   └── FolderMissing      the folder does not exist: the message names those that do
     ├── MailError              this one mail cannot be read; the others can
     ├── RuleError              this one rule raised on this one mail
@@ -96,6 +97,10 @@ class Disconnected(SourceError):
 
 class LoginRefused(SourceError):
     """The mail server does not accept these credentials."""
+
+
+class TokenRefused(LoginRefused):
+    """The mail server does not accept this access token."""
 
 
 class FolderMissing(SourceError):

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import pydantic
+import pydantic_core
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -161,6 +162,13 @@ def bounded(value: Any) -> Any:
         if not level:
             return value
     raise ValueError(f"nested deeper than {DEPTH} levels")
+
+
+def misplaced(key: str, text: str) -> pydantic.ValidationError:
+    """What a model's validator raises of one of its keys."""
+    fault = pydantic_core.PydanticCustomError("mailwire", "{text}", {"text": text})
+    details = [pydantic_core.InitErrorDetails(type=fault, loc=(key,), input=None)]
+    return pydantic.ValidationError.from_exception_data("mailwire", details, hide_input=True)
 
 
 def absolute(path: Path) -> Path:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from bridge import mail, sources
+from bridge import mail, oauth, sources
 from bridge.sources import imap
 from bridge.sources import settings as settings_
 from bridge.sources.imap import hub as hub_
@@ -76,10 +76,11 @@ class Watching:
         memory: Memory | None = None,
         wants: sources.Wants = nothing,
         hub: hub_.Hub | None = None,
+        tokens: oauth.Tokens | None = None,
     ) -> None:
         self.memory = memory or Memory()
         self.batches: list[sources.Batch] = []
-        self.source = imap.ImapSource("home", settings, memory=self.memory, wants=wants, hub=hub)
+        self.source = imap.ImapSource("home", settings, memory=self.memory, wants=wants, hub=hub, tokens=tokens)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:

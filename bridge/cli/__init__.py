@@ -36,7 +36,6 @@ from bridge import errors
 DEFAULT_CONFIG = Path("config/mailwire.yaml")
 SHORT_HELP = 66  # characters: what 80 columns leave for it
 PLANNED = (
-    "login",
     "mailbox",
     "secret",
     "selftest",

@@ -13,6 +13,6 @@
 """
 
 from bridge.config.loader import Loaded, load, load_with_places
-from bridge.config.settings import Settings
+from bridge.config.settings import Settings, state_folder
 
-__all__ = ["Loaded", "Settings", "load", "load_with_places"]
+__all__ = ["Loaded", "Settings", "load", "load_with_places", "state_folder"]

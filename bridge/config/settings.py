@@ -112,8 +112,18 @@ def _state(value: str) -> str:
 
 def default_state() -> str:
     """In systemd's state folder of this service, else in the platform's state folder of this user."""
+    return f"sqlite:///{_default_folder() / 'mailwire.db'}"
+
+
+def state_folder(state: str) -> Path:
+    """Where what is kept beside this state belongs: its file's folder, else (a database elsewhere) the default one."""
+    file = state.removeprefix("sqlite:///")
+    return Path(file).parent if file != state else _default_folder()
+
+
+def _default_folder() -> Path:
     folder = os.environ.get("STATE_DIRECTORY", "").split(":")[0] or platformdirs.user_state_path("mailwire")
-    return f"sqlite:///{Path(folder).absolute() / 'mailwire.db'}"
+    return Path(folder).absolute()
 
 
 def default_name() -> str:

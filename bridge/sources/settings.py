@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import pydantic
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticKnownError, core_schema
 
 from bridge import schema
+from bridge.oauth.settings import OAuth
 
 Tls = Literal["implicit", "starttls", "none"]
 Start = Literal["now", "unseen", "all"] | datetime.date
@@ -25,17 +28,26 @@ def _each_once(folders: tuple[str, ...]) -> tuple[str, ...]:
     return folders
 
 
+def _unless_oauth(password: pydantic.SecretStr | None, info: pydantic.ValidationInfo) -> pydantic.SecretStr | None:
+    if password is None and info.data.get("oauth", "wrong") is None:
+        raise PydanticKnownError("missing")
+    return password
+
+
 class Mailbox(schema.Model):
     """One account on one IMAP server, and the folders of it to watch."""
 
-    planned: ClassVar[frozenset[str]] = frozenset({"oauth", "trust", "smtp"})
+    planned: ClassVar[frozenset[str]] = frozenset({"trust", "smtp"})
 
     host: str = pydantic.Field(min_length=1, description="The IMAP server's name, as its certificate has it.")
     port: int | None = pydantic.Field(None, ge=1, le=65535, description="Default: 993; 143 with starttls or none.")
     tls: Tls = pydantic.Field("implicit", description="Certificates are always verified; `none` is for loopback only.")
     ca_file: Path | None = pydantic.Field(None, description="A CA to trust instead of the system's (PEM).")
     user: str = pydantic.Field(min_length=1)
-    password: pydantic.SecretStr
+    oauth: OAuth | None = pydantic.Field(None, description="Instead of a password; then run `mailwire login`.")
+    password: Annotated[pydantic.SecretStr | None, pydantic.AfterValidator(_unless_oauth)] = pydantic.Field(
+        None, validate_default=True
+    )
     folders: Annotated[tuple[str, ...], pydantic.Field(min_length=1), pydantic.AfterValidator(_each_once)] = ("INBOX",)
     start: Start = pydantic.Field("now", description="At the first sight of a folder: now, unseen, all, or a date.")
     timeout: schema.PositiveDuration = pydantic.Field(30.0, description="The deadline of every answer of the server.")
@@ -53,6 +65,21 @@ class Mailbox(schema.Model):
     retry_refused: schema.PositiveDuration = pydantic.Field(
         900.0, description="The wait after the server refused the credentials."
     )
+
+    @pydantic.model_validator(mode="after")
+    def _has_one_of_them(self) -> Self:
+        if self.password is not None and self.oauth is not None:
+            raise schema.misplaced("oauth", "either a password or oauth, not both")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        found = super().__get_pydantic_json_schema__(core, handler)
+        one = [{"required": [key]} for key in ("password", "password_file", "oauth")]
+        handler.resolve_ref_schema(found)["allOf"] = [{"oneOf": one}]
+        return found
 
     @property
     def address(self) -> tuple[str, int]:

@@ -33,15 +33,20 @@ class Dovecot(imap_server.ImapServer):
         plugins: str = "",
         quota: str = "",
         connections: int = 1000,
+        introspection_url: str = "",
+        mechanisms: str = "",
     ) -> None:
         """``capability`` replaces what the server says it can do (to play a poorer one); ``settings`` is added to the
-        config as it stands; ``quota`` is a rule like ``*:storage=10kB``.
+        config as it stands; ``quota`` is a rule like ``*:storage=10kB``. ``introspection_url`` is an issuer's, whose
+        access tokens are accepted, by ``mechanisms``.
         """
         self._capability = capability
         self._settings = settings
         self._plugins = " ".join(filter(None, (plugins, "quota" if quota else "")))
         self._quota = quota
         self._connections = connections
+        self._introspection_url = introspection_url
+        self._mechanisms = mechanisms or ("plain oauthbearer xoauth2" if introspection_url else "plain")
         super().__init__(users)
 
     @classmethod
@@ -108,13 +113,14 @@ ssl = yes
 ssl_cert = <{root}/server.pem
 ssl_key = <{root}/server.pem
 disable_plaintext_auth = no
-auth_mechanisms = plain
+auth_mechanisms = {self._mechanisms}
 mail_location = maildir:{root}/mail/%n
 mail_plugins = {self._plugins}
 mailbox_list_index = yes
 mail_max_userip_connections = 0
 first_valid_uid = 1
 {f"imap_capability = {self._capability}" if self._capability else ""}
+{self._token_passdb()}
 passdb {{
  driver = passwd-file
  args = {root}/users
@@ -136,6 +142,16 @@ plugin {{
 {self._settings}
 """
         )
+
+    def _token_passdb(self) -> str:
+        """Access tokens are looked up at their issuer."""
+        if not self._introspection_url:
+            return ""
+        (self.folder / "oauth2").write_text(
+            f"introspection_mode = post\nintrospection_url = {self._introspection_url}\n"
+            "username_attribute = username\nactive_attribute = active\nactive_value = true\n"
+        )
+        return f"passdb {{\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = {self.folder}/oauth2\n}}"
 
     def _login_listeners(self) -> str:
         return (

@@ -4,7 +4,7 @@ From the bottom up:
 
     client.py     the one file that knows the library's insides
     connection.py one connection: commands, answers, IDLE
-    login.py      who we are, and what to do when the server says no
+    login.py      who we are (the bearer mechanisms: oauth/sasl.py), and what to do when the server says no
     wire.py       a connection's socket: octets counted, every answer under a deadline, readable without blocking
     frames.py     octets → responses, however they were cut
     response.py   responses → values
@@ -21,6 +21,7 @@ From the bottom up:
     handover.py   batches on their way to their commit
     lookback.py   mails that are there already, read-only: for trying rules
     runs.py       which of those go in one command
+    trial.py      one login, to see whether it is let in
     commands.py   the connection for them
     faults.py     where a bug of ours is, without the mail that it tripped over
 """
@@ -34,6 +35,7 @@ from typing import Self
 
 import structlog
 
+from bridge import oauth
 from bridge.delivery import MailChange, Receipt
 from bridge.sources import Batch, FolderState, Memory, Wants
 from bridge.sources import settings as settings_
@@ -52,7 +54,7 @@ class ImapSource:
     ``wants`` may be replaced at any time, and holds from the next fetch on: each batch says which one it was fetched
     with. ``pool`` runs what blocks; a mailbox uses at
     most one thread a folder and one for changes, and none while it is idle. ``hub`` is shared by all sources of an
-    event loop.
+    event loop. ``tokens`` are for a mailbox with ``oauth``.
     """
 
     def __init__(
@@ -63,19 +65,21 @@ class ImapSource:
         memory: Memory,
         wants: Wants,
         hub: hub_.Hub | None = None,
+        tokens: oauth.Tokens | None = None,
     ) -> None:
         self.name = name
         self.wants = wants
         self._settings = settings
         self._memory = memory
         self._hub = hub or hub_.Hub()
+        self._tokens = tokens
         self._tasks: list[asyncio.Task[None]] = []
         self._watchers: list[watcher.Watcher] = []
         self._commands: commands.Commands | None = None
         self._handover = handover.Handover(_WAITING)
 
     async def __aenter__(self) -> Self:
-        account = account_.Account(self.name, self._settings, hub=self._hub)
+        account = account_.Account(self.name, self._settings, hub=self._hub, tokens=self._tokens)
         self._commands = commands.Commands(account)
         for folder in self._settings.folders:
             watching = watcher.Watcher(account, folder, memory=self._memory, wants=self._wants, hand_on=self._hand_on)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import re
+from collections.abc import Callable
 from typing import Literal
 
 from bridge import errors
@@ -21,6 +22,7 @@ _EVENT = re.compile(rb"\* (\d{1,20}) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
 _STATUS = re.compile(rb"\* (OK|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _TAGGED = re.compile(rb"[A-Za-z0-9]+ (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _ANSWER_BYTES = 256 * 1024 * 1024  # of one command; chunks are far below
+_TURNS = 4  # of an AUTHENTICATE
 
 LATER = frozenset({b"UNAVAILABLE", b"INUSE", b"LIMIT", b"SERVERBUG"})  # RFC 5530: the same may do in a while
 Kind = Literal["command", "idle", "done"]
@@ -178,16 +180,17 @@ class Connection:
         self.post(*commands)
         return await self.collect(len(commands))
 
-    async def converse(self, command: bytes, reply: bytes) -> Answer:
-        """A command that the server answers with ``+`` before it takes ``reply`` (AUTHENTICATE)."""
+    async def converse(self, command: bytes, reply: Callable[[bytes], bytes]) -> Answer:
+        """A command whose ``+``, each with what stands behind it, ``reply`` answers (AUTHENTICATE)."""
         self.post(command)
-        while (pieces := await self._line.response())[0].startswith(b"* "):
-            self._note(pieces)
-        if not pieces[0].startswith(b"+"):
-            self._awaited.clear()
-            return _tagged(pieces[0], [])
-        self._line.send(reply + b"\r\n")
-        return (await self.collect(1))[0]
+        for _ in range(_TURNS):
+            while (pieces := await self._line.response())[0].startswith(b"* "):
+                self._note(pieces)
+            if not pieces[0].startswith(b"+"):
+                self._awaited.clear()
+                return _tagged(pieces[0], [])
+            self._line.send(reply(pieces[0][1:].strip()) + b"\r\n")
+        raise errors.Disconnected("the server asks on and on")
 
     def looking(self) -> None:
         """What is asked next brings whatever was announced so far; an EXISTS from here on is news again."""

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Self
 
+from bridge import oauth
 from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Wants
 from bridge.sources import settings as settings_
@@ -26,18 +27,29 @@ class Lookback:
             credentials, has no such folder, or ends the connection.
     """
 
-    def __init__(self, name: str, settings: settings_.Mailbox, folder: str, *, last: int, wants: Wants) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: settings_.Mailbox,
+        folder: str,
+        *,
+        last: int,
+        wants: Wants,
+        tokens: contextlib.AbstractAsyncContextManager[oauth.Tokens] | None = None,
+    ) -> None:
         self._name = name
         self._settings = settings
         self._folder = folder
         self._last = last
         self._wants = wants
+        self._tokens = tokens
         self._stack = contextlib.AsyncExitStack()
         self._uids: list[int] = []
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            account = account_.Account(self._name, self._settings, hub=hub.Hub())
+            tokens = await stack.enter_async_context(self._tokens) if self._tokens is not None else None
+            account = account_.Account(self._name, self._settings, hub=hub.Hub(), tokens=tokens)
             connection = await account.connect()
             stack.callback(connection.close)
             selected = await connection.select(self._folder, read_only=True)

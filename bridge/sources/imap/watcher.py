@@ -85,7 +85,7 @@ class Watcher:
             lasted = loop.time() - began > 2 * wait_s + self._account.settings.timeout
             failures = 1 if lasted or self._progress.handed > handed else failures + 1
             wait_s = self._wait_s(failure, failures)
-            await asyncio.sleep(wait_s)
+            await self._account.rest(failure, wait_s)
 
     async def _failure(self) -> Exception:
         """One connection, and what it ended with."""

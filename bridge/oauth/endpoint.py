@@ -1,0 +1,121 @@
+"""One request to an issuer, and its JSON answer: over verified TLS, under a deadline, of bounded length, and never by
+way of a redirect, which would carry a secret elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import json
+import os
+import ssl
+import urllib.parse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import bridge
+from bridge import errors
+
+DEADLINE_S = 30.0
+ANSWER_BYTES = 256 * 1024
+_LATER = frozenset({408, 425, 429})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What an issuer said: any JSON at all."""
+
+    status: int
+    value: Any = dataclasses.field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@functools.lru_cache(maxsize=16)
+def _context(ca_file: str | None, _changed_ns: int) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def _tls(url: str, ca_file: Path | None) -> ssl.SSLContext | bool:
+    """Blocks."""
+    if url.startswith("http://"):
+        return False  # this machine: there is nothing to verify
+    try:
+        return _context(str(ca_file), ca_file.stat().st_mtime_ns) if ca_file else _context(None, 0)
+    except OSError as error:  # ssl.SSLError is one
+        raise errors.SourceError(f"oauth.ca_file {ca_file} cannot be read: {error}") from error
+
+
+async def get(url: str, *, ca_file: Path | None) -> Answer:
+    """Raises as ``post``."""
+    return await _ask("GET", url, {}, b"", ca_file)
+
+
+async def post(url: str, headers: Mapping[str, str], body: str, *, ca_file: Path | None) -> Answer:
+    """
+    Raises:
+        errors.Disconnected: the issuer cannot be reached, or cannot answer now.
+        errors.SourceError: its answer is a redirect, endless, or no JSON.
+    """
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return await _ask("POST", url, {**form, **headers}, body.encode(), ca_file)
+
+
+async def _ask(method: str, url: str, headers: Mapping[str, str], body: bytes, ca_file: Path | None) -> Answer:
+    where = urllib.parse.urlsplit(url).netloc
+    tls = await asyncio.to_thread(_tls, url, ca_file)
+    own = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"mailwire/{bridge.__version__}"}
+    try:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            httpx.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, timeout=DEADLINE_S) as client,
+            client.stream(method, url, headers={**own, **headers}, content=body or None) as answer,
+        ):
+            octets = await _octets(answer, where)
+    except (TimeoutError, httpx.TimeoutException):
+        raise errors.Disconnected(f"{where} does not answer within {DEADLINE_S:g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # Not "from error": it knows the request
+        raise errors.Disconnected(f"{where} cannot be reached: {_why_not(error)}") from None
+    return _answer(answer.status_code, octets, where)
+
+
+async def _octets(answer: httpx.Response, where: str) -> bytes:
+    octets = bytearray()
+    async for chunk in answer.aiter_raw():
+        octets += chunk
+        if len(octets) > ANSWER_BYTES:
+            raise errors.SourceError(f"{where} gives an answer of more than {ANSWER_BYTES} bytes")
+    return bytes(octets)
+
+
+def _answer(status: int, octets: bytes, where: str) -> Answer:
+    if 300 <= status < 400:
+        raise errors.SourceError(f"{where} answers {status}, a redirect; these are not followed")
+    if status >= 500 or status in _LATER:
+        raise errors.Disconnected(f"{where} answers {status}")
+    try:
+        return Answer(status=status, value=json.loads(octets))
+    except (ValueError, RecursionError):
+        if 200 <= status < 300:
+            raise errors.SourceError(f"{where} answers {status}, and no JSON") from None
+        return Answer(status=status, value=None)
+
+
+def _why_not(error: BaseException) -> str:
+    """The reason lies at the bottom of the chain: httpx, httpcore, several attempts at once, OSError."""
+    below: BaseException | None = error
+    reason = type(error).__name__
+    while below is not None:
+        if isinstance(below, ssl.SSLCertVerificationError):
+            return f"its certificate cannot be trusted: {below.verify_message}; for an issuer of your own, set ca_file"
+        if isinstance(below, OSError) and below.strerror:  # asyncio's own says "Connect call failed"
+            reason = os.strerror(below.errno) if below.errno is not None and below.errno > 0 else below.strerror
+        below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
+    return reason

@@ -3,7 +3,8 @@
 A candidate has 4 to 10 characters, at least one of them a digit. Every one gets a cost: how far its nearest keyword is,
 in characters on its own line and in lines above it, and how unlike a code it looks; the cheapest one wins. What stands
 behind a word for something else (order, phone, post code) is no candidate, and neither is what ``noise`` blanks, a part
-of a longer number, or, unless the keyword says ``code: 2026``, a year or a date.
+of a longer number, an address, or, unless the keyword says ``code: 2026``, a year or a date. What stands in the middle
+of another line has to be of the keyword's own sentence, and a code that is typed for a discount uses its keyword up.
 
 The value is what is typed: ``123 456`` and ``123-456`` are 123456, ``G-123456`` is 123456 (the prefix only says whose
 it is), ``AB12-CD34`` stays as it is.
@@ -54,12 +55,24 @@ def find(text: str, subject: str) -> str:
 def _find(text: str, subject: str) -> str | None:
     plain = numbers.plain(text.replace(_COMMA, ";"))
     lines = Lines(plain)
-    hits = keywords.find(plain)
+    hits = _unspent(plain, keywords.find(plain))
     found = list(candidates.find(plain, noise.blanked(plain), lines))
     judged = [(cost, one) for one, cost in _judged(plain, lines, hits, found) if cost <= _MOST]
     if not judged and not _announces(hits) and _announces(keywords.find(subject)):
         judged = [(0.0, one) for one in found if one.is_alone and one.value.isdecimal() and not one.is_dated]
     return min(judged, key=lambda pair: (pair[0], pair[1].start))[1].value if judged else None
+
+
+def _unspent(text: str, hits: Sequence[Hit]) -> Sequence[Hit]:
+    """Without the words for a code whose code is one for a discount."""
+    offers = candidates.promotions(text)
+    return [hit for hit in hits if not offers or hit.kind == "other" or _linked_to(text, hit) not in offers]
+
+
+def _linked_to(text: str, hit: Hit) -> int:
+    """Where what it announces begins."""
+    link = _LINK.match(text, hit.end, hit.end + _LINK_CHARS)
+    return link.end() if link else hit.end
 
 
 def _announces(hits: Sequence[Hit]) -> bool:
@@ -90,6 +103,8 @@ def _is_something_else(text: str, lines: Lines, before: Sequence[Hit], one: Cand
     for hit in reversed(before):
         if hit.kind != "other" or one.start - hit.end > _OTHER_CHARS:
             return False
+        if text[hit.end] == "," or not lines.is_one_sentence(hit.end, one.start):  # Dear customer, 483920 is your code
+            return False
         if not _DIGIT.search(text, hit.end, one.start):  # else it was for that number
             away = one.line - lines.of(hit.start)
             return away == 0 or (away == 1 and one.is_alone and one.start - hit.end <= _LABEL_CHARS)
@@ -113,7 +128,15 @@ def _from_before(text: str, lines: Lines, hit: Hit, one: Candidate) -> float | N
         return weak + 5 + gap if gap <= (25 if weak else 90) else None
     if away > _LINES or (weak and not one.is_alone):
         return None
-    return weak + away * _LINE_COST * (0.5 if one.is_alone else 1) + (0 if one.is_alone else 10)
+    further = 0 if lines.is_one_sentence(hit.end, one.start) else 8
+    if not one.is_alone and further and not _opens(text, lines, one):
+        return None
+    return weak + further + away * _LINE_COST * (0.5 if one.is_alone else 1) + (0 if one.is_alone else 10)
+
+
+def _opens(text: str, lines: Lines, one: Candidate) -> bool:
+    """Whether its line begins with it, and is no address: ``482913 is valid for ten minutes``."""
+    return not text[lines.span(one.line)[0] : one.start].strip() and not candidates.is_town(text, one)
 
 
 def _from_behind(lines: Lines, hit: Hit, one: Candidate) -> float | None:

@@ -21,9 +21,9 @@ _CODE_ENDS = ("code", "kod", "kode", "koden", "koodi", "koodisi", "kodu", "passc
 _NO_CODES = words("decode encode unicode decoded encoded geocode transcode")
 _OTHER_CODES = words(  # what stands before a code that is typed nowhere, as a word or the beginning of one
     "post zip postal area country city error status exit response promo promotional discount coupon voucher gift"
-    " referral invite bar qr source dress tracking booking reservation swift sort colour color product item tax"
+    " referral invite card bar qr source dress tracking booking reservation swift sort colour color product item tax"
     " gutschein gutscheins rabatt fehler buchungs aktions promotion quell farb lander postleit vorteils kupon kortings"
-    " rabat postinumero promocional descuento sconto reduction promo postal fiscal fiscale"
+    " rabat alennus postinumero promocional descuento sconto reduction promo postal fiscal fiscale"
 )
 _OTHER_COMPOUNDS = frozenset(("pincode", *(start + end for start in _OTHER_CODES for end in _CODE_ENDS)))
 _PERHAPS = words(

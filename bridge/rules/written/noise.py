@@ -19,6 +19,7 @@ _NOISE = re.compile(
     r"|(?<![0-9])(?:[0-9]{4}([./-])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([./-])[0-9]{1,2}\2[0-9]{2,4})(?![0-9])"
     r"|(?:\+|\b00)[0-9][0-9 ()/.-]{5,20}[0-9]"  # phone numbers
     r"|\([0-9]{2,5}\)[ -]?[0-9][0-9 -]{4,12}[0-9]"
+    r"|(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){3,7}(?: ?[0-9A-Z]{1,3})?(?![A-Za-z0-9])"  # IBANs
     r"|(?<![0-9])0[0-9]{2,5}[ /-][0-9]{5,9}(?![0-9])"
     r"|(?<![0-9])(?:1-)?[0-9]{3}[-. ][0-9]{3}[-. ][0-9]{4}(?![0-9])"
 )
@@ -28,6 +29,7 @@ _COUNTED = words(
     "kb mb gb tb kwh wh kw w v km m cm mm kg g l ml px pt em rem vh vw hz ghz mhz dpi fps p k x pcs stk st stuck people"
     " users users points punkte pts characters zeichen digits ziffern stellen words times mal pages seiten items views"
     " years jahre jahren followers downloads steps schritte meter metres meters miles calories kcal ppm lux hpa mbar"
+    " lines zeilen lignes rows files seats"
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from bridge import errors, payload, plugins, rules, sinks
 from bridge.delivery import OCTETS, Delivery, PartName, delivery_id
 from bridge.mail import Mail
-from bridge.rules import arrival, failing, fitting, settings, sink_fields, timing, values
+from bridge.rules import arrival, failing, fitting, named, settings, sink_fields, timing, values
 
 OCCURRENCE = 0  # of the event; there is one `new` a mail
 
@@ -80,7 +80,7 @@ class Action:
         self._after = timing.Timing(written.reset.after) if written.reset else None
         self.path = f"then.{index}"
         parts = (self._fields, self._payload, self._delay, self._expires, self._reset, self._after)
-        self.names = frozenset[str]().union(*(part.names for part in parts if part is not None))
+        self.names = named.together(part.names for part in parts if part is not None)
 
     def parts(self, mail: Mail, moment: rules.Moment, found: Mapping[str, Any]) -> Iterator[Made | Missing]:
         """The main part, then the reset. Raises nothing: a main that cannot be rendered, or does not fit, is dead and

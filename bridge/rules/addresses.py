@@ -15,7 +15,7 @@ from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail, address
-from bridge.rules import anchors, literals, nested, regex
+from bridge.rules import anchors, literals, named, nested, regex
 from bridge.rules.text import NOTHING, Text, clip
 
 _KEYS = ("name",)
@@ -38,7 +38,7 @@ class Addresses(nested.Parsed):
         matchers = [_matcher(written)] if items == [written] else nested.each(_matcher, enumerate(items))
         self.alternatives: list[_Matcher] = matchers
         self.wanted = " or ".join(matcher.wanted for matcher in self.alternatives)
-        self.names = frozenset[str]().union(*(matcher.names for matcher in self.alternatives))
+        self.names = named.together(matcher.names for matcher in self.alternatives)
 
     def find(self, found: Iterable[address.Address]) -> Mapping[str, Any] | None:
         for matcher in self.alternatives:

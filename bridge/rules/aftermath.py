@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bridge.rules import Change, failing, flags, template
+from bridge.rules import Change, failing, flags, named, template
 
 # The usual separators of a hierarchy, and what LIST takes for a wildcard (RFC 9051, section 6.3.9).
 _NO_LEVEL = re.compile(r"[/.\\%*\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -40,7 +40,7 @@ class Name:
             raise ValueError("only {{ … }} can stand in a name")
         self._parts = [template.Template(piece.text) for piece in pieces]
         self._clean = clean
-        self.names = frozenset[str]().union(*(part.names for part in self._parts))
+        self.names = named.together(part.names for part in self._parts)
 
     def render(self, values: Mapping[str, Any]) -> str:
         """
@@ -78,9 +78,9 @@ class Changes:
 
     def __init__(self, path: str, written: Sequence[Change]) -> None:
         self._path = path
-        self._written = [(change, _name(change)) for change in written]
+        self._written = tuple((change, _name(change)) for change in written)
         self._fixed = None if any(name for _, name in self._written) else tuple(written)
-        self.names = frozenset[str]().union(*(name.names for _, name in self._written if name is not None))
+        self.names = named.together(name.names for _, name in self._written if name is not None)
 
     def render(self, values: Mapping[str, Any]) -> tuple[tuple[Change, ...], list[tuple[str, str]]]:
         """The changes; and of those that cannot be made, (path, why)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from bridge.rules import (
     filters,
     ledger,
     matching,
+    named,
     sections,
     settings,
     sources,
@@ -131,7 +133,7 @@ class CompiledRule:
     def _shows_text(self) -> bool:
         """Whether a template has the readable text in it."""
         mentions = self._when.mentions.union(*(one.names for one in self._actions))
-        counted = self._throttle.names if self._throttle is not None else frozenset[str]()
+        counted = self._throttle.names if self._throttle is not None else named.NOBODY
         return bool((mentions | counted | self._after.names | self._failed.names) & _TEXT_NAMES)
 
     def sections(self, mail: Mail) -> Sections:
@@ -272,6 +274,8 @@ def _will_be_sent(one: Delivery) -> bool:
 class _Unasked(matching.Leaf):
     """``automatic: false`` where the rule does not say: a line of the explanation only if it does not hold."""
 
+    __slots__ = ()
+
     def quietly_holds(self, look: matching.Look) -> bool:
         outcome = self._outcome(look)
         if not outcome.held:
@@ -279,7 +283,9 @@ class _Unasked(matching.Leaf):
         return outcome.held
 
 
+@functools.cache
 def _not_automatic() -> _Unasked:
+    """One for all rules."""
     plugin: rules.ConditionPlugin = plugins.find("conditions", "automatic")
     return _Unasked("when.automatic", plugin.make(plugin.setting.parse(False)))
 

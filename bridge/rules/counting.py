@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from bridge import rules, schema
-from bridge.rules import claims, nested, template
+from bridge.rules import claims, named, nested, template
 from bridge.rules.text import clip
 
 
@@ -91,7 +91,7 @@ class Counter:
         self._number = number
         self._within_s = within_s
         self._per = template.Template(per) if per is not None else None
-        self.names = self._per.names if self._per is not None else frozenset[str]()
+        self.names = self._per.names if self._per is not None else named.NOBODY
         self.wanted = claims.phrase(kind, number, within_s)
 
     def claim(self, rule: str, at: float, values: Mapping[str, Any]) -> rules.Claim:

@@ -8,12 +8,12 @@ agree.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import anchors, sections
+from bridge.rules import anchors, named, sections
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
 
@@ -53,6 +53,8 @@ class Look:
 class Node(abc.ABC):
     """A condition or a group."""
 
+    __slots__ = ()
+
     need: rules.Need  # the most that any part of it needs
     late: bool  # whether any part of it looks at extracted values
     fleeting: bool  # whether any part of it may turn out otherwise later
@@ -85,6 +87,8 @@ def beyond_text(asks: rules.Condition | rules.Finder) -> bool:
 
 class Leaf(Node):
     """One condition."""
+
+    __slots__ = ("beyond_text", "condition", "fleeting", "late", "mentions", "names", "need", "path")
 
     def __init__(self, path: str, condition: rules.Condition) -> None:
         self.path = path
@@ -134,49 +138,64 @@ class Leaf(Node):
 class Group(Node):
     """Members, cheapest first; those that look at extracted values last."""
 
+    __slots__ = ("beyond_text", "fleeting", "late", "members", "mentions", "names", "need", "written")
+
     def __init__(self, members: Iterable[Node]) -> None:
-        self.written: Sequence[Node] = list(members)
-        self.members: Sequence[Node] = sorted(self.written, key=lambda member: (member.late, member.need))
-        self._places = {id(member): place for place, member in enumerate(self.written)}
+        self.written: Sequence[Node] = tuple(members)
+        self.members: Sequence[Node] = tuple(sorted(self.written, key=lambda member: (member.late, member.need)))
+        if self.members == self.written:
+            self.members = self.written
         self.need = max((member.need for member in self.members), default=rules.Need.HEAD)
         self.late = any(member.late for member in self.members)
         self.fleeting = any(member.fleeting for member in self.members)
-        self.names = frozenset[str]().union(*(member.names for member in self.members))
-        self.mentions = frozenset[str]().union(*(member.mentions for member in self.members))
+        self.names = named.together(member.names for member in self.members)
+        self.mentions = named.together(member.mentions for member in self.members)
         self.beyond_text = any(member.beyond_text for member in self.members)
 
     def holds(self, look: Look) -> bool:
+        return self._holds(look) if look.lines is None else self._explained(look, look.lines)
+
+    def _explained(self, look: Look, lines: list[rules.Checked]) -> bool:
+        places = {id(member): place for place, member in enumerate(self.written)}
         starts: list[tuple[int, int]] = []
+
+        def begin(member: Node) -> None:
+            starts.append((places[id(member)], len(lines)))
+
         try:
-            return self._holds(look, starts)
+            return self._shown(look, begin)
         finally:
-            if look.lines is not None:
-                _in_file_order(look.lines, starts)
+            _in_file_order(lines, starts)
 
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return (one for member in self.members for one in member.sections(mail))
 
-    def _begin(self, member: Node, look: Look, starts: list[tuple[int, int]]) -> None:
-        """The lines from here on are this member's."""
-        if look.lines is not None:
-            starts.append((self._places[id(member)], len(look.lines)))
+    @abc.abstractmethod
+    def _holds(self, look: Look) -> bool:
+        """As ``holds``, where nothing is to be explained."""
 
     @abc.abstractmethod
-    def _holds(self, look: Look, starts: list[tuple[int, int]]) -> bool:
-        """As ``holds``; ``starts`` becomes each member's place in the file and where its lines begin."""
+    def _shown(self, look: Look, begin: Callable[[Node], None]) -> bool:
+        """The same, with every member in the explanation; ``begin`` says that the lines from here on are its."""
 
 
 class All(Group):
-    def _holds(self, look: Look, starts: list[tuple[int, int]]) -> bool:
+    __slots__ = ()
+
+    def _holds(self, look: Look) -> bool:
+        for member in self.members:  # noqa: SIM110 — a generator would cost as much as a condition
+            if not member.holds(look):
+                return False
+        return True
+
+    def _shown(self, look: Look, begin: Callable[[Node], None]) -> bool:
         held = True
         for member in self.members:
-            self._begin(member, look, starts)
-            if not held:
+            begin(member)
+            if held:
+                held = member.holds(look)
+            else:
                 _show(member, look)
-            elif not member.holds(look):
-                if look.lines is None:
-                    return False
-                held = False
         return held
 
     def possible(self, look: Look) -> bool:
@@ -187,17 +206,27 @@ class All(Group):
 
 
 class Any_(Group):  # noqa: N801 — Any is typing's
-    def _holds(self, look: Look, starts: list[tuple[int, int]]) -> bool:
+    """A branch that fails half way leaves nothing behind."""
+
+    __slots__ = ()
+
+    def _holds(self, look: Look) -> bool:
+        for member in self.members:
+            branch = look.aside()
+            if member.holds(branch):
+                look.values.update(branch.values)
+                return True
+        return False
+
+    def _shown(self, look: Look, begin: Callable[[Node], None]) -> bool:
         held = False
         for member in self.members:
-            self._begin(member, look, starts)
-            branch = look.aside()  # a branch that fails half way leaves nothing behind
+            begin(member)
+            branch = look.aside()
             if held:
                 _show(member, branch)
             elif member.holds(branch):
                 look.values.update(branch.values)
-                if look.lines is None:
-                    return True
                 held = True
         return held
 

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 
 import re2
 
-from bridge.rules import re2_syntax, word_marks
+from bridge.rules import named, re2_syntax, word_marks
 
 _SURELY_COMPILES = 200_000  # instructions; RE2 refuses above some 500,000
 _NO_GROUPS: Mapping[str, int] = {}
@@ -60,7 +60,7 @@ class Pattern:
         if twice := [name for name in walk.named if walk.named.count(name) > 1]:
             raise ValueError(f'two groups are called "{twice[0]}": only one of them would give its value')
         self._groups: Mapping[str, int] = self._ascii.groupindex or _NO_GROUPS
-        self.names = frozenset(self._groups)
+        self.names = named.of(self._groups)
         self._boundary = walk.boundary
         self._unicode: re2._Regexp | None = None if walk.classes else self._ascii
         self._marked: re2._Regexp | None = None

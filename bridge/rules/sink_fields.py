@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge import errors, sinks
-from bridge.rules import failing, template, values
+from bridge.rules import failing, named, template, values
 
 PATH = "path"  # the field whose leading slash is only a way of writing
 
@@ -33,7 +33,7 @@ class Fields:
                 continue
             self._rendered[name] = made.render
             names |= made.names
-        self.names = frozenset(names)
+        self.names = named.of(names)
 
     def render(self, found: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """The options of one delivery, and what kept the others from being rendered ("" where there are none)."""

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import minijinja
 
 from bridge import errors, spelling
-from bridge.rules import filters, lookups
+from bridge.rules import filters, lookups, named
 
 _BUILT_IN = (  # the engine's own filters that rules have a use for; it does not list them
     *("abs", "bool", "capitalize", "default", "first", "float", "int", "items", "join", "last", "length", "lower"),
@@ -184,7 +184,7 @@ class Template:
         self.is_literal = all(part.kind == "text" for part in parts)
         if any(part.kind == "{%" and _OTHERS.match(part.inner) for part in parts):
             raise ValueError("a template cannot include another")
-        self.names = frozenset[str]() if self.is_literal else names(source)
+        self.names = named.NOBODY if self.is_literal else named.of(names(source))
         self._expression = parts[0].inner if len(parts) == 1 and parts[0].kind == "{{" else None
         self._lookup = self._plain(self._expression) if self._expression is not None else None
         self._filled = self._pieced(parts)
@@ -285,7 +285,7 @@ class Segments:
         written = source.removeprefix("/") if path else source
         made = [Template(segment) for segment in _split(written)] if written else []
         self.written = tuple(part.source for part in made)  # the segments before they are rendered
-        self.names = frozenset[str]().union(*(part.names for part in made))
+        self.names = named.together(part.names for part in made)
         self._parts = tuple(sys.intern(clean(part.source)) if part.is_literal else part for part in made)
 
     def render(self, values: Mapping[str, Any]) -> tuple[str, ...]:

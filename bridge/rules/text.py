@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from bridge.rules import anchors, literals, nested, regex
+from bridge.rules import anchors, literals, named, nested, regex
 
 _REGEX = re.compile(r"/(.*)/([a-z]{0,3})", re.DOTALL)
 _FLAGS = {"s": "dot_all", "c": "exact_case", "m": "multi_line"}
@@ -189,7 +189,7 @@ class AnyOf(Text):
         if not items:
             raise ValueError("an empty list holds for nothing")
         self.alternatives: list[Text] = nested.each(parse, enumerate(items))
-        self.names = frozenset().union(*(text.names for text in self.alternatives))
+        self.names = named.together(text.names for text in self.alternatives)
 
     @property
     def wanted(self) -> str:
@@ -212,7 +212,7 @@ class AllOf(Text):
         if not items:
             raise ValueError(f"an empty map holds for everything; there are {', '.join(_FORMS)}")
         self.texts = nested.each(self._form, ((key, (key, value)) for key, value in items.items()))
-        self.names = frozenset().union(*(text.names for text in self.texts))
+        self.names = named.together(text.names for text in self.texts)
 
     @staticmethod
     def _form(item: tuple[str, Any]) -> Text:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import pydantic
 
 from bridge import errors, schema
-from bridge.rules import failing, template
+from bridge.rules import failing, named, template
 
 POSIX_S = 1e9  # a number from here on is a moment: nothing waits for 31 years
 _LATEST = datetime.datetime.max.replace(tzinfo=datetime.UTC).timestamp()
@@ -44,7 +44,7 @@ class Timing:
             ValueError: the template does not parse.
         """
         self._made = template.Template(written) if isinstance(written, str) else Time(seconds=written)
-        self.names = frozenset[str]() if isinstance(self._made, Time) else self._made.names
+        self.names = named.NOBODY if isinstance(self._made, Time) else self._made.names
 
     def render(self, values: Mapping[str, Any], zone: datetime.tzinfo) -> Time:
         """

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge import errors
-from bridge.rules import template
+from bridge.rules import named, template
 
 Place = tuple[str | int, ...]
 
@@ -60,7 +60,7 @@ class Map(Value):
 
     def __init__(self, items: Mapping[Any, Value]) -> None:
         self._items = [(_key(key), item) for key, item in items.items()]
-        self.names = frozenset[str]().union(*(one.names for pair in self._items for one in pair))
+        self.names = named.together(one.names for pair in self._items for one in pair)
 
     def render(self, values: Mapping[str, Any]) -> Any:
         found = {key.render(values): item.render(values) for key, item in self._items}
@@ -77,7 +77,7 @@ def _key(written: Any) -> Value:
 class Listed(Value):
     def __init__(self, items: list[Value]) -> None:
         self._items = items
-        self.names = frozenset[str]().union(*(item.names for item in items))
+        self.names = named.together(item.names for item in items)
 
     def render(self, values: Mapping[str, Any]) -> Any:
         return [item.render(values) for item in self._items]

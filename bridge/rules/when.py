@@ -52,10 +52,15 @@ def _members(setting: Any) -> tuple[Any, ...]:
     return setting if isinstance(setting, tuple) else (setting,)
 
 
-def split(group: matching.Group) -> tuple[matching.All, matching.All]:
+def split(group: matching.Group) -> tuple[matching.Group, matching.Group]:
     """What can be looked at before ``extract``, and what only after. What is counted is in neither."""
+    if not group.late:
+        return group, _NOTHING
     early = matching.All(m for m in group.written if not m.late)
     return early, matching.All(m for m in group.written if m.late and _counted(m) is None)
+
+
+_NOTHING = matching.All(())
 
 
 def counted(group: matching.Group) -> rules.CountedCondition | None:

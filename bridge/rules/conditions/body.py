@@ -13,7 +13,7 @@ import pydantic
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import anchors, nested, reading
+from bridge.rules import anchors, named, nested, reading
 from bridge.rules.text import NAMES, NOTHING, Text, clip
 
 _FRESH = "fresh"
@@ -28,7 +28,7 @@ class Body(nested.Parsed):
         found = nested.each(_alternative, enumerate(written)) if is_list else [_alternative(written)]
         self.alternatives: list[list[tuple[reading.Reading, Text]]] = found
         texts = [text for one in found for _, text in one]
-        self.names = frozenset[str]().union(*(text.names for text in texts))
+        self.names = named.together(text.names for text in texts)
         self.wanted = " or ".join(" and ".join(map(_wanted, one)) for one in found)
         self.is_fresh = any(read is reading.FRESH for one in found for read, _ in one)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail, calendar_
-from bridge.rules import invitation, kinds, nested, sections
+from bridge.rules import invitation, kinds, named, nested, sections
 from bridge.rules.text import NOTHING, Text, clip
 
 _SHOWN = ("method", "summary", "start")
@@ -46,7 +46,7 @@ class Calendar(rules.Condition):
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self.names = frozenset[str]().union(*(text.names for text in setting.texts.values()))
+        self.names = named.together(text.names for text in setting.texts.values())
         calendar_.ready()
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import fields, kinds, nested, sections
+from bridge.rules import fields, kinds, named, nested, sections
 from bridge.rules.sections import Sections
 from bridge.rules.text import NOTHING, Text, clip
 
@@ -47,7 +47,7 @@ class Data(rules.Condition):
 
     def __init__(self, setting: Setting) -> None:
         self._fields = setting.fields
-        self.names = frozenset[str]().union(*(text.names for _, text in self._fields if isinstance(text, Text)))
+        self.names = named.together(text.names for _, text in self._fields if isinstance(text, Text))
 
     @property
     def wanted(self) -> str:

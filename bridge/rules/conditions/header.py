@@ -12,7 +12,7 @@ import pydantic
 
 from bridge import rules
 from bridge.mail import Mail
-from bridge.rules import anchors, nested
+from bridge.rules import anchors, named, nested
 from bridge.rules.text import NOTHING, Text, clip
 
 
@@ -22,7 +22,7 @@ class _Wanted(nested.Parsed):
     def __init__(self, written: Any) -> None:
         self.text = None if isinstance(written, bool) else Text.parse(written)
         self.is_there = written is not False
-        self.names = self.text.names if self.text is not None else frozenset[str]()
+        self.names = self.text.names if self.text is not None else named.NOBODY
         self.told = self.text.wanted if self.text is not None else "is there" if self.is_there else "is not there"
 
     def find(self, field: str) -> Mapping[str, Any] | None:
@@ -38,7 +38,7 @@ class Header(rules.Condition):
 
     def __init__(self, texts: Mapping[str, _Wanted]) -> None:
         self._texts = texts
-        self.names = frozenset[str]().union(*(text.names for text in texts.values()))
+        self.names = named.together(text.names for text in texts.values())
 
     @property
     def wanted(self) -> str:

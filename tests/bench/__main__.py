@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.bench import burst, bytes_read, hostile, idle, latency, payload, rules
+from tests.bench import burst, bytes_read, hostile, idle, idle_many, latency, payload, rules
 
 PARTS = {
     "latency": latency.run,
     "burst": burst.run,
     "bytes": bytes_read.run,
     "idle": idle.run,
+    "idle-many": idle_many.run,
     "payload": payload.run,
     "rules": rules.run,
     "hostile": hostile.run,

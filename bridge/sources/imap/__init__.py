@@ -113,6 +113,7 @@ class ImapSource:
         while (handed := await self._handover.first()) is not None:
             yield handed.batch
             self._handover.acknowledge(handed)
+            del handed  # not its mails as well, while there are no others
 
     async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
         """Carries out changes of this mailbox, in order; see ``bridge.sources.Source.change``."""

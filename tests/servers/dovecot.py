@@ -179,16 +179,24 @@ class Dovecot:
             f"Date: Mon, 02 Nov 2026 10:00:00 +0000\r\n\r\n{text}\r\n"
         )
 
-    def fill(self, user: str, count: int, *, folder: str = "INBOX", mail: Callable[[int], str] | None = None) -> None:
+    def fill(
+        self,
+        user: str,
+        count: int,
+        *,
+        first: int = 0,
+        folder: str = "INBOX",
+        mail: Callable[[int], str] | None = None,
+    ) -> None:
         """Puts many mails in place at once, by writing the Maildir that Dovecot then reads: for tests of size.
 
-        ``mail(number)`` is the text of each.
+        ``mail(number)`` is the text of each; they are counted from ``first``.
         """
         below = "" if folder == "INBOX" else "." + folder.replace("/", ".")
         maildir = self.folder / "mail" / user / below
         for name in ("cur", "new", "tmp"):
             (maildir / name).mkdir(parents=True, exist_ok=True)
-        for number in range(count):
+        for number in range(first, first + count):
             text = mail(number) if mail else self.sample()
             (maildir / "new" / f"{1700000000 + number}.M{number:06}.test").write_text(text, newline="")
         if os.geteuid() == 0:

@@ -21,6 +21,7 @@ from tests.servers.idle_imap import IdleImap
 from tests.servers.proxy import Proxy
 
 CUTS = 5
+STEADY_S = 5.0  # before the next one: a connection that always ends at once is tried less and less often
 AWAY_S = (1, 5, 20)
 HOSTS = 100
 PATIENCE_S = 120.0
@@ -44,12 +45,14 @@ def run() -> Iterator[tuple[str, str]]:
 
 
 def _cut(server: IdleImap) -> float:
+    time.sleep(STEADY_S)
     at = server.cut()
     _until(lambda: server.count().idle == 1)
     return server.idle_since()["one"] - at
 
 
 def _away(server: IdleImap, proxy: Proxy, seconds: float) -> float:
+    time.sleep(STEADY_S)
     proxy.refuse()
     server.cut()
     time.sleep(seconds)

@@ -159,9 +159,13 @@ class Dovecot:
     def client(self, user: str = "ada", *, folder: str | None = None) -> imapclient.IMAPClient:
         """A connection of its own, logged in; with ``folder`` opened for writing."""
         client = imapclient.IMAPClient(self.host, self.port, ssl=False, timeout=DEADLINE_S)
-        client.login(user, self.users[user])
-        if folder is not None:
-            client.select_folder(folder)
+        try:
+            client.login(user, self.users[user])
+            if folder is not None:
+                client.select_folder(folder)
+        except BaseException:
+            client.shutdown()
+            raise
         return client
 
     def deliver(self, mail: bytes | str | None = None, *, to: str = "ada", subject: str = "", count: int = 1) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from bridge import errors
+from bridge.sources.imap import outages
 
 HEALTHY_AT_ONCE = 8  # connections being made to one host at a time; a failing host gets one
 
@@ -38,6 +39,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._doors: dict[tuple[str, int], _Door] = {}
+        self.outages = outages.Outages()
         self.one_at_a_time = asyncio.Lock()  # held for each mail while mails must go one by one
 
     async def readable(self, connection: Waitable, *, within_s: float) -> bool:

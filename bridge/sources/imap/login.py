@@ -19,11 +19,13 @@ def open_(line: connection.Connection) -> None:
     """Connects, secures, logs in. Blocks.
 
     Raises:
-        errors.Disconnected: nobody answers, or not in time.
+        errors.Unreachable: nobody answers, or not in time.
+        errors.Disconnected: the connection ended later.
         errors.LoginRefused: the server does not accept the credentials.
         errors.SourceError: TLS cannot be had, or the other end is no IMAP server.
     """
     host, port = line.settings.address
+    library = None
     try:
         library = line.open()
         if not library.preauthenticated:
@@ -33,7 +35,9 @@ def open_(line: connection.Connection) -> None:
     except errors.SourceError as error:
         line.close()
         # Not "from error": its text is not masked
-        raise type(error)(f"{host}:{port}: {_masked(str(error).encode(), line).decode()}") from None
+        silent = library is None and isinstance(error, errors.Disconnected)
+        kind = errors.Unreachable if silent else type(error)
+        raise kind(f"{host}:{port}: {_masked(str(error).encode(), line).decode()}") from None
 
 
 def _masked(text: bytes, line: connection.Connection) -> bytes:

@@ -54,7 +54,7 @@ class Mailbox:
 class Session:
     """One connection. Lines come in, octets go out; what cannot leave now waits in ``out``."""
 
-    __slots__ = ("address", "idle_since", "mailbox", "out", "rest", "secure", "server", "sock", "tag", "user")
+    __slots__ = ("address", "idle_since", "mailbox", "out", "rest", "secure", "server", "sock", "tag", "told", "user")
 
     def __init__(self, server: Server, sock: socket.socket, address: str) -> None:
         self.server = server
@@ -67,6 +67,7 @@ class Session:
         self.mailbox: Mailbox | None = None
         self.tag = b""  # of the IDLE that it is in
         self.idle_since = 0.0
+        self.told = 0  # how many mails it knows of
 
     def ready(self, _mask: int) -> None:
         try:
@@ -141,7 +142,7 @@ class Session:
 
     def open(self, tag: bytes, _: bytes) -> None:
         self.mailbox = self.server.mailbox(self.user)
-        exists = self.mailbox.exists
+        self.told = exists = self.mailbox.exists
         self.say(
             b"* FLAGS (\\Seen \\Flagged)\r\n* %d EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY %d] valid\r\n"
             b"* OK [UIDNEXT %d] next\r\n%s OK [READ-ONLY] opened\r\n" % (exists, UIDVALIDITY, exists + 1, tag)
@@ -153,7 +154,14 @@ class Session:
         if self.mailbox is not None:
             self.mailbox.idlers.add(self)
         self.server.idle += 1
-        self.say(b"+ idling\r\n")
+        self.say(b"+ idling\r\n" + self.news())
+
+    def news(self) -> bytes:
+        """What came since it was last told; with the end of whatever command is next, as servers do."""
+        if self.mailbox is None or self.told == self.mailbox.exists:
+            return b""
+        self.told = self.mailbox.exists
+        return b"* %d EXISTS\r\n" % self.told
 
     def _no_idler(self) -> None:
         self.server.idle -= 1
@@ -169,16 +177,16 @@ class Session:
             found = mailbox.uids(b"1:*")
         else:  # UNSEEN, SINCE …: what was pushed is all of that
             found = iter(range(mailbox.old + 1, mailbox.exists + 1))
-        self.say(b"* SEARCH" + b"".join(b" %d" % uid for uid in found) + b"\r\n" + tag + b" OK done\r\n")
+        self.say(b"* SEARCH" + b"".join(b" %d" % uid for uid in found) + b"\r\n" + self.news() + tag + b" OK done\r\n")
 
     def fetch(self, tag: bytes, arguments: bytes) -> None:
         wanted, _, items = arguments.partition(b" ")
         mailbox = self._opened()
         out = [_fetched(uid, mailbox.raw(uid), items) for uid in mailbox.uids(wanted)]
-        self.say(b"".join(out) + tag + b" OK done\r\n")
+        self.say(b"".join(out) + self.news() + tag + b" OK done\r\n")
 
     def store(self, tag: bytes, _: bytes) -> None:
-        self.say(tag + b" OK done\r\n")
+        self.say(self.news() + tag + b" OK done\r\n")
 
     def list(self, tag: bytes, _: bytes) -> None:
         self.say(b'* LIST () "/" "INBOX"\r\n' + tag + b" OK done\r\n")
@@ -317,7 +325,7 @@ class Server:
         box.mails.append(base64.b64decode(mail))
         at = time.monotonic()
         for session in list(box.idlers):
-            session.say(b"* %d EXISTS\r\n" % box.exists)
+            session.say(session.news())
         return {"at": at}
 
     def do_count(self) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """``make soak``: rounds of mails with something killed, cut or restarted in the middle of each, while somebody else
-changes flags; minutes, bounded. A seed that fails fails again with `ARGS="-k 'seed-3'"`.
+changes flags; minutes, bounded. A seed that fails fails again with `ARGS="-k seed-1"`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RSS_KB = 4_000  # 800 mails: a kept one each would be more
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(3), ids="seed-{}".format)
+@pytest.mark.parametrize("seed", range(2), ids="seed-{}".format)
 async def test_whatever_dies_every_mail_arrives_and_repeats_carry_the_same_id(scene: Scene, seed: int) -> None:
     dice = random.Random(seed)
     with Proxy(scene.dovecot.port) as proxy:
@@ -46,7 +46,7 @@ async def test_whatever_dies_every_mail_arrives_and_repeats_carry_the_same_id(sc
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(2), ids="seed-{}".format)
+@pytest.mark.parametrize("seed", range(1), ids="seed-{}".format)
 async def test_nothing_grows(scene: Scene, seed: int) -> None:
     dice = random.Random(seed)
     samples: list[soak.Sample] = []

@@ -23,6 +23,7 @@ from bridge import units as units_
 from bridge.control import events as news
 from bridge.outbox.changes import ChangeSink
 from bridge.outbox.dispatcher import Dispatcher
+from bridge.outbox.on_demand import OnDemand
 from bridge.outbox.store import Store
 from bridge.outbox.summaries import Summaries
 from bridge.rules import engine
@@ -176,8 +177,12 @@ class _Bridge:
                 onlooker=self.onlooker,
                 one_folder=len(mailbox.folders) == 1,
             )
+
+            def dispatcher() -> Dispatcher:
+                return Dispatcher(outbox.CHANGES + name, changes, self._store, onlooker=self.onlooker)
+
             return units_.Open(
-                dispatcher=Dispatcher(outbox.CHANGES + name, changes, self._store, onlooker=self.onlooker),
+                dispatcher=OnDemand(outbox.CHANGES + name, self._store, make=dispatcher),
                 take=lambda: _again_and_again(intake.run, name),
             )
 

@@ -8,6 +8,7 @@
     ├── Permanent              it will never work: the delivery is dead, kept with this reason
     ├── SourceError            a mailbox cannot be watched right now
     │   ├── Disconnected       the connection is gone or silent: reconnect, backing off
+    │   │   └── Unreachable    …before the other end said a word: its host may be away, for everybody
     │   ├── LoginRefused       the server does not accept the credentials: stop retrying fast, say what to do
     │   │   └── TokenRefused   …an access token, that is: another may do, once
     │   └── FolderMissing      the folder does not exist: the message names those that do
@@ -93,6 +94,10 @@ class SourceError(MailwireError):
 
 class Disconnected(SourceError):
     """The connection to the mail server is gone."""
+
+
+class Unreachable(Disconnected):
+    """The mail server cannot be reached."""
 
 
 class LoginRefused(SourceError):

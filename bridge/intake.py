@@ -82,6 +82,7 @@ class Intake:
         """Until the source ends."""
         async for batch in self._source.batches():
             await self._until_recorded(batch)
+            del batch  # an idle mailbox keeps no mail in memory
 
     async def _until_recorded(self, batch: sources.Batch) -> None:
         """The same batch until its commit: the next one's cursor would pass its mails."""

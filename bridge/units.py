@@ -12,14 +12,22 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from bridge.outbox.dispatcher import Dispatcher
-
 log = structlog.get_logger()
 _DRAIN_S = 10.0  # how long a stop waits for what is in flight
+
+
+class Dispatcher(Protocol):
+    """What sends a unit's deliveries: see ``outbox.dispatcher``."""
+
+    async def run(self) -> None: ...
+
+    async def drain(self, deadline_s: float) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,8 @@ def is_live(line: Mapping[str, Any]) -> bool:
 class BridgeProcess:
     """``mailwire run`` on a configuration; ``log`` holds its lines as dicts. Ended by its own pid."""
 
+    module = "bridge"  # that has the command in it
+
     def __init__(self, folder: Path, configuration: Mapping[str, Any]) -> None:
         self.folder = folder
         self.config = folder / "mailwire.yaml"
@@ -52,7 +54,7 @@ class BridgeProcess:
         return self._process.pid
 
     def start(self, *, until_live: bool = True) -> None:
-        command = [sys.executable, "-m", "bridge", "run", "-c", str(self.config)]
+        command = [sys.executable, "-m", self.module, "run", "-c", str(self.config)]
         self.log = []
         self._process = subprocess.Popen(
             command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True,

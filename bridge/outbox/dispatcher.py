@@ -95,6 +95,8 @@ class Dispatcher:
     async def _send_for_ever(self) -> None:
         while True:
             await self._until_ready()
+            if self._pause_s:
+                continue  # what was in flight came back while the sink was waited for: nobody would wake us
             self._news.clear()
             if not self._draining:
                 await self._reader.read()

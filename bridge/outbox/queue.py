@@ -57,6 +57,12 @@ def next_deadline(connection: sa.Connection, sink: str) -> float | None:
     return float(min(found)) if found else None
 
 
+def pending(connection: sa.Connection, sink: str) -> bool:
+    """Whether this sink has anything that waits or is under way."""
+    query = sa.select(deliveries.c.seq).where(deliveries.c.sink == sink, deliveries.c.state == "pending").limit(1)
+    return connection.execute(query).first() is not None
+
+
 def overdue(connection: sa.Connection, sink: str, *, now: float, limit: int = 1_000) -> list[outbox.Queued]:
     """Waiting deliveries of this sink whose ``expires`` or ``retry_until`` has passed."""
     query = rows.SELECT.where(

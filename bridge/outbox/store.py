@@ -174,6 +174,10 @@ class Store:
     async def next_deadline(self, sink: str) -> float | None:
         return await self._do(lambda connection: queue.next_deadline(connection, sink))
 
+    async def pending(self, sink: str) -> bool:
+        """Whether this sink has anything that waits or is under way."""
+        return await self._do(lambda connection: queue.pending(connection, sink))
+
     async def overdue(self, sink: str) -> list[outbox.Queued]:
         now = self.clock()
         return await self._do(lambda connection: queue.overdue(connection, sink, now=now))

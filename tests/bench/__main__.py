@@ -8,13 +8,17 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.bench import burst, bytes_read, hostile, idle, latency, payload, rules
+from tests.bench import big, burst, bytes_read, hostile, idle, idle_many, latency, old, outages, payload, rules
 
 PARTS = {
     "latency": latency.run,
     "burst": burst.run,
     "bytes": bytes_read.run,
+    "big": big.run,
+    "old": old.run,
+    "outages": outages.run,
     "idle": idle.run,
+    "idle-many": idle_many.run,
     "payload": payload.run,
     "rules": rules.run,
     "hostile": hostile.run,

@@ -17,8 +17,7 @@ def run() -> Iterator[tuple[str, str]]:
 
 
 def _measure(on: Stage, raw: bytes) -> int:
-    for left in on.folder.glob("state.db*"):
-        left.unlink()
+    on.forget()
     with (
         Proxy(on.dovecot.port) as proxy,
         measure.counting(on.mosquitto.port, "bench/bridge") as counter,

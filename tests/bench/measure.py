@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import pathlib
 import statistics
 import threading
 import time
@@ -23,6 +24,16 @@ def cost(pid: int) -> Cost:
     process = psutil.Process(pid)
     times = process.cpu_times()
     return Cost(cpu_s=times.user + times.system, rss_mb=process.memory_info().rss / 1e6)
+
+
+def peak_mb(pid: int) -> float:
+    """The largest resident set since the start, or since ``forget_peak``."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1024 / 1e6
+
+
+def forget_peak(pid: int) -> None:
+    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 class Counter:
@@ -68,6 +79,11 @@ def counting(port: int, topic: str) -> Iterator[Counter]:
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+def seconds(values: Sequence[float]) -> str:
+    """Median and the longest."""
+    return f"{statistics.median(values):.2f} (longest {max(values):.2f})"
 
 
 def ms(values: Sequence[float]) -> str:

@@ -28,6 +28,11 @@ class Stage:
             for raw in mails:
                 lmtp.sendmail("camera@cameras.example", [USER], raw)
 
+    def forget(self) -> None:
+        """The next bridge starts with an empty state."""
+        for left in self.folder.glob("state.db*"):
+            left.unlink()
+
     def configuration(self, *, imap_port: int | None = None, **mailbox: Any) -> dict[str, Any]:
         """One mailbox, one broker, one rule that fires for every mail."""
         return {
@@ -61,9 +66,10 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage() -> Iterator[Stage]:
+def stage(*, capability: str = "") -> Iterator[Stage]:
+    """``capability`` is what the mail server says that it can, if not all of it."""
     with (
-        Dovecot(users={USER: PASSWORD}) as dovecot,
+        Dovecot(users={USER: PASSWORD}, capability=capability) as dovecot,
         Mosquitto() as mosquitto,
         tempfile.TemporaryDirectory(prefix="mailwire-bench-") as folder,
     ):

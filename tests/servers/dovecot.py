@@ -59,16 +59,24 @@ class Dovecot(imap_server.ImapServer):
     def _listening(self) -> Sequence[int]:
         return (self.port, self.lmtp_port)
 
-    def fill(self, user: str, count: int, *, folder: str = "INBOX", mail: Callable[[int], str] | None = None) -> None:
+    def fill(
+        self,
+        user: str,
+        count: int,
+        *,
+        first: int = 0,
+        folder: str = "INBOX",
+        mail: Callable[[int], str] | None = None,
+    ) -> None:
         """Puts many mails in place at once, by writing the Maildir that Dovecot then reads: for tests of size.
 
-        ``mail(number)`` is the text of each.
+        ``mail(number)`` is the text of each; they are counted from ``first``.
         """
         below = "" if folder == "INBOX" else "." + folder.replace("/", ".")
         maildir = self.folder / "mail" / user / below
         for name in ("cur", "new", "tmp"):
             (maildir / name).mkdir(parents=True, exist_ok=True)
-        for number in range(count):
+        for number in range(first, first + count):
             text = mail(number) if mail else self.sample()
             (maildir / "new" / f"{1700000000 + number}.M{number:06}.test").write_text(text, newline="")
         if os.geteuid() == 0:

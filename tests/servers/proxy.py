@@ -29,6 +29,7 @@ class Proxy:
         self._on_line = on_line
         self.octets = {"up": 0, "down": 0}
         self.connections = 0
+        self.port = 0
         self.swallow = False  # True: nothing passes, and nobody is told
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -49,6 +50,16 @@ class Proxy:
         """Ends every connection at once, with a reset."""
         self._loop.call_soon_threadsafe(self._cut)
 
+    def refuse(self) -> None:
+        """Nobody listens from here on; connections that there are stay."""
+        asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result(10)
+
+    def listen_again(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+
+    async def _refuse(self) -> None:
+        self._server.close()
+
     def _cut(self) -> None:
         for writer in list(self._writers):
             writer.transport.abort()
@@ -61,7 +72,7 @@ class Proxy:
         self._loop.close()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:

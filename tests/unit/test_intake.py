@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -235,3 +236,32 @@ def test_copies_of_a_mail_without_message_id_and_date_have_one_fingerprint() -> 
     there = testing.mail(9, Message_ID="", at=testing.place(9, folder="Processed"))
     assert here.fingerprint == there.fingerprint
     assert here.fingerprint != testing.mail(2, Message_ID="", Subject="another").fingerprint
+
+
+async def test_what_is_recorded_is_not_kept_while_the_source_is_idle() -> None:
+    """Ten thousand mailboxes would keep ten thousand mails."""
+    recorder = Recorder()
+    kept: list[weakref.ref[object]] = []
+
+    class Forgetful(testing.ScriptedSource):
+        async def batches(self) -> AsyncIterator[sources.Batch]:
+            wants = lambda _mail: {}  # noqa: E731 -- what is in a batch, and can be referred to weakly
+            kept.append(weakref.ref(wants))
+            yield dataclasses.replace(batch(testing.mail(1)), wants=wants)
+            del wants
+            idle.set()
+            await asyncio.Event().wait()
+
+    idle = asyncio.Event()
+    way_in = Intake(
+        Forgetful(),
+        recorder,
+        in_force=lambda: Rulebook(rule_set=Everything()),
+        onlooker=lambda _: None,
+        one_folder=True,
+    )
+    running = asyncio.create_task(way_in.run())
+    await idle.wait()
+    assert [one() for one in kept] == [None]
+    running.cancel()
+    await asyncio.wait([running])

@@ -10,6 +10,7 @@ From the bottom up:
     response.py   responses → values
     tls.py        verified, with errors that say what to do
     hub.py        waits for all idle connections in the event loop; one probe at a time to a host that fails
+    outages.py    who tries a host that cannot be reached, and when
     account.py    what a mailbox's folders share: login, worker threads
     session.py    an open folder's connection: asking, IDLE, polling
     fetch.py      UIDs → mails; the one that is to blame is found by halving
@@ -114,6 +115,7 @@ class ImapSource:
         while (handed := await self._handover.first()) is not None:
             yield handed.batch
             self._handover.acknowledge(handed)
+            del handed  # not its mails as well, while there are no others
 
     async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
         """Carries out changes of this mailbox, in order; see ``bridge.sources.Source.change``."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from bridge import errors
+from bridge.sources.imap import outages
 
 CONNECTING_AT_ONCE = 16  # connections being made to one host at a time; a failing host gets one
 _LOOKUPS_AT_ONCE = 4
@@ -111,6 +112,7 @@ class Hub:
         """``at_once`` connections are being made to one host at a time, ``a_second`` to all hosts together."""
         self.at_once = at_once
         self.pace = Pace(a_second)
+        self.outages = outages.Outages()
         self.one_at_a_time = asyncio.Lock()  # held for each mail while mails must go one by one
         self._doors: dict[tuple[str, int], _Door] = {}
         self._alarms = _Alarms()

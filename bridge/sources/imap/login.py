@@ -30,18 +30,23 @@ async def open_(line: connection.Connection, token: str = "") -> None:
 
     Raises:
         errors.TokenRefused: the server does not accept this token.
-        errors.Disconnected: nobody answers, or not in time.
+        errors.Unreachable: nobody answers, or not in time.
+        errors.Disconnected: the connection ended later.
         errors.LoginRefused: the server does not accept the credentials.
         errors.SourceError: TLS cannot be had, or the other end is no IMAP server.
     """
     host, port = line.settings.address
+    reached = False
     try:
         preauthenticated = await line.open()
+        reached = True
         await line.logged_in(None if preauthenticated else await _log_in(line, line.capabilities, token))
     except errors.SourceError as error:
         line.close()
         # Not "from error": its text is not masked
-        raise type(error)(f"{host}:{port}: {_masked(str(error).encode(), line, token).decode()}") from None
+        silent = not reached and isinstance(error, errors.Disconnected)
+        kind = errors.Unreachable if silent else type(error)
+        raise kind(f"{host}:{port}: {_masked(str(error).encode(), line, token).decode()}") from None
     except BaseException:
         line.close()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -17,6 +18,7 @@ from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import folder as folder_
 
 log = structlog.get_logger()
+_STEADY_S = 1.0  # and longer than the last wait: it was no failure to get that far
 
 
 class Watcher:
@@ -42,6 +44,7 @@ class Watcher:
         self._heard: float | None = None
         self._state: State = "connecting"
         self._since = time.time()
+        self._live_at = math.inf  # loop time, of this connection
         self._reason = ""
 
     def state(self) -> FolderState:
@@ -80,12 +83,12 @@ class Watcher:
         loop = asyncio.get_running_loop()
         failures, wait_s = 0, 0.0
         while True:
-            began, handed = loop.time(), self._progress.handed
+            handed, self._live_at = self._progress.handed, math.inf
             failure = await self._failure()
-            lasted = loop.time() - began > 2 * wait_s + self._account.settings.timeout
+            lasted = loop.time() - self._live_at > 2 * wait_s + _STEADY_S
             failures = 1 if lasted or self._progress.handed > handed else failures + 1
             wait_s = self._wait_s(failure, failures)
-            await self._account.rest(failure, wait_s)
+            await self._until_next_try(failure, wait_s)
 
     async def _failure(self) -> Exception:
         """One connection, and what it ended with."""
@@ -112,8 +115,18 @@ class Watcher:
             return settings.retry_max
         return backoff.wait_s(failures, least_s=settings.retry_min, most_s=settings.retry_max)
 
+    async def _until_next_try(self, failure: Exception, wait_s: float) -> None:
+        outages, address = self._account.hub.outages, self._account.settings.address
+        if isinstance(failure, errors.Unreachable):
+            outages.unreachable(address)
+            await outages.wait(address, most_s=wait_s)
+        else:
+            outages.reached(address)
+            await self._account.rest(failure, wait_s)
+
     async def _watch(self) -> None:
         connection = await self._account.connect()
+        self._account.hub.outages.reached(self._account.settings.address)
         self._connection = connection
         try:
             selected = await connection.select(self._folder, read_only=True)
@@ -123,6 +136,7 @@ class Watcher:
             opened = self._open(connection, selected.uidvalidity)
             await self._arrival(opened, selected).settle()
             self._become("live")
+            self._live_at = asyncio.get_running_loop().time()
             while True:
                 await opened.stay()
         finally:

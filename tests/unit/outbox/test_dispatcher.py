@@ -538,3 +538,22 @@ async def test_a_delivery_that_could_not_be_made_brings_failed(bench: Bench) -> 
     fate = plan(after=(Change(op="seen"),), failed=(Change(op="flag", argument="$Failed"),))
     await bench.record(main(1, dead="temp is missing"), plans=(fate,))
     assert await changes(bench.store) == [("flag", "$Failed")]
+
+
+async def test_a_sink_that_goes_while_it_is_waited_for_is_tried_again_when_it_is_back(bench: Bench) -> None:
+    """What was in flight comes back only when the next delivery waits for the sink already; no mail may be needed to
+    wake both.
+    """
+    sink = testing.FlakySink(pipelined=True)
+    sink.release.clear()
+    async with bench.dispatching(sink) as dispatcher:
+        await bench.record(main(1, "a"))
+        await sink.arrived.wait()
+        sink.back.clear()
+        await bench.record(main(2, "b"))
+        await bench.store.pending("broker")  # the sender has heard of it, and waits
+        sink.release.set()
+        await until(lambda: not dispatcher._sent)
+        sink.back.set()
+        bench.clock.advance(5)
+        assert await bench.until_ended(2) == ["delivered", "delivered"]

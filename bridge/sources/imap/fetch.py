@@ -145,9 +145,11 @@ class Fetcher:
         return found
 
     async def _listed(self, uids: Sequence[int]) -> list[int]:
-        """Which of these the server still has."""
+        """Which of these the server still has, as far as it says so."""
 
         def then(answers: list[connection_.Answer]) -> list[int]:
+            if not answers[0].ok:
+                return list(uids)
             return [uid for uid in response.uids(answers[0].untagged) if uid in asked]
 
         asked = frozenset(uids)

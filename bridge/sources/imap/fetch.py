@@ -106,10 +106,10 @@ class Fetcher:
         return found
 
     async def _listed(self, uids: Sequence[int]) -> list[int]:
-        """Which of these the server still has."""
+        """Which of these the server still has, as far as it says so."""
         asked = frozenset(uids)
         (answer,) = await self._session.ask(b"UID SEARCH UID " + ranges(uids))
-        return [uid for uid in response.uids(answer.untagged) if uid in asked]
+        return [uid for uid in response.uids(answer.untagged) if uid in asked] if answer.ok else list(uids)
 
     async def _verdict(self, uid: int, found: Found, among: Sequence[int]) -> str:
         if found.refused:

@@ -32,9 +32,9 @@ class Bearer:
         vault: vault.Vault,
         issuers: issuers.Issuers,
         clock: Callable[[], float] = time.time,
-        woken: Callable[[], None] = lambda: None,
+        noted: Callable[[Bearer], None] = lambda _: None,
     ) -> None:
-        """``woken`` is called when ``due`` has changed."""
+        """``noted`` is called when ``due`` has changed."""
         self.mailbox = mailbox
         self.issuer = settings.provider
         self.due: float | None = None
@@ -42,7 +42,7 @@ class Bearer:
         self._vault = vault
         self._issuers = issuers
         self._clock = clock
-        self._woken = woken
+        self._noted = noted
         self._grant: Grant | None = None
         self._stamp: Stamp | None = None
         self._renewing: asyncio.Task[Grant] | None = None
@@ -107,7 +107,7 @@ class Bearer:
     def _take(self, grant: Grant, stamp: Stamp | None) -> None:
         self._grant, self._stamp = grant, stamp
         self.due = grant.renew_at(random.random()) if grant.refresh_token else grant.expires
-        self._woken()
+        self._noted(self)
 
     async def _renew(self, than: Grant) -> Grant:
         """One renewal at a time; whoever comes meanwhile gets what it brings. It goes on when nobody waits for it any

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
+import itertools
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import structlog
@@ -35,6 +37,8 @@ class Keeper:
         self._clock = clock
         self._kept: dict[bearer.Bearer, int] = {}  # and how often in a row it could not be renewed
         self._room: dict[str, asyncio.Semaphore] = {}  # by issuer
+        self._times: list[tuple[float, int, bearer.Bearer]] = []  # a heap of when each is due
+        self._numbers = itertools.count()  # tells apart what is due at the same time
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -42,7 +46,7 @@ class Keeper:
     async def tokens(self, mailbox: str, settings: OAuth) -> AsyncIterator[bearer.Bearer]:
         """This mailbox's tokens, kept fresh while this holds."""
         one = bearer.Bearer(
-            mailbox, settings, vault=self.vault, issuers=self._issuers, clock=self._clock, woken=self._wake.set
+            mailbox, settings, vault=self.vault, issuers=self._issuers, clock=self._clock, noted=self._note
         )
         self._kept[one] = 0
         if self._task is None:
@@ -61,19 +65,33 @@ class Keeper:
             task.cancel()
             await asyncio.wait([task])
 
+    def _note(self, one: bearer.Bearer) -> None:
+        if one.due is not None:
+            heapq.heappush(self._times, (one.due, next(self._numbers), one))
+            if self._times[0][2] is one:
+                self._wake.set()
+
     async def _run(self) -> None:
+        """Never ends; is cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
-                for one in [one for one in self._kept if one.due is not None and one.due <= self._clock()]:
-                    one.due = None  # while it is under way
+                for one in self._taken(self._clock()):
                     group.create_task(self._renew(one), name=f"oauth: {one.mailbox}")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._wait_s()):
                         await self._wake.wait()
 
+    def _taken(self, now: float) -> Iterator[bearer.Bearer]:
+        """Those that are due, once each; a time that has been put off since counts no more."""
+        while self._times and self._times[0][0] <= now:
+            due, _, one = heapq.heappop(self._times)
+            if one in self._kept and one.due == due:
+                one.due = None  # while it is under way
+                yield one
+
     def _wait_s(self) -> float:
-        due = min((one.due for one in self._kept if one.due is not None), default=math.inf)
+        due = self._times[0][0] if self._times else math.inf
         return max(min(due - self._clock(), _CLOCK_LOOK_S), 0)
 
     async def _renew(self, one: bearer.Bearer) -> None:
@@ -96,7 +114,7 @@ class Keeper:
         self._kept[one] += 1
         wait_s = backoff.wait_s(self._kept[one], least_s=_RETRY_LEAST_S, most_s=_RETRY_MOST_S)
         one.due = self._clock() + wait_s
-        self._wake.set()
+        self._note(one)
         log.warning(
             "an access token could not be renewed yet", mailbox=one.mailbox, retry_s=round(wait_s, 1), reason=reason
         )

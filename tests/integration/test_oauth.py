@@ -352,9 +352,12 @@ async def test_a_renewal_whose_caller_is_cancelled_is_kept(issuer: Issuer, tmp_p
     kept = signed_in(issuer, tmp_path, now=time.time() - 5000)
     before = kept.read("home")
     async with keeper.Keeper(tmp_path).tokens("home", settings(issuer)) as tokens:
+        issuer.answering.clear()
         asking = asyncio.create_task(tokens.access_token())
         await servers.until(lambda: issuer.asked, what="the request")
         asking.cancel()
+        await asyncio.wait([asking])
+        issuer.answering.set()
     after = kept.read("home")
     assert issuer.renewals == 1
     assert before is not None

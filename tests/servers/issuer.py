@@ -60,6 +60,8 @@ class Issuer:
         self.interval_s = interval_s
         self.answers: collections.deque[Answer | None] = collections.deque()
         self.lost = 0
+        self.answering = threading.Event()  # cleared: what the token endpoint is asked waits for its answer
+        self.answering.set()
         self.document: dict[str, Any] = {}  # replaces keys of the discovery document
         self.signs: list[Sign] = []
         self.asked: list[dict[str, str]] = []  # the forms that the token endpoint was sent
@@ -148,6 +150,7 @@ class Issuer:
         """None is no answer at all."""
         with self._lock:
             self.asked.append(form)
+            self.answering.wait(10)
             if self.answers and (scripted := self.answers.popleft()) is not None:
                 return scripted
             if not self._is_client(form, authorization):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into pinned, hashed requirement files: run, then what the demo, pictures
-# and the developers need beside it.
+# Resolves pyproject.toml into pinned, hashed requirement files: run, then what the demo, pictures,
+# sign-in and the developers need beside it.
 # Needs uv. The files name no index: whoever installs chooses theirs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,4 +11,5 @@ compile() {
 compile pyproject.toml requirements/build.in -o requirements/run.txt
 compile pyproject.toml --extra demo -c requirements/run.txt -o requirements/demo.txt
 compile pyproject.toml --extra image -c requirements/run.txt -o requirements/image.txt
-compile pyproject.toml --extra demo --extra image --group dev -c requirements/run.txt -c requirements/demo.txt -o requirements/dev.txt
+compile pyproject.toml --extra oauth -c requirements/run.txt -o requirements/oauth.txt
+compile pyproject.toml --extra demo --extra image --extra oauth --group dev -c requirements/run.txt -c requirements/demo.txt -o requirements/dev.txt

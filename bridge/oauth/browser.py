@@ -61,9 +61,7 @@ class SignIn:
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> str:
         """Listens on loopback alone; the URI under which the browser comes back."""
-        wanted = urllib.parse.urlsplit(
-            self._client.settings.redirect_uri or f"http://{self._client.provider.redirect_host}"
-        )
+        wanted = urllib.parse.urlsplit(self._client.settings.redirect_uri or self._client.provider.redirect_uri)
         host = wanted.hostname or "127.0.0.1"
         port = wanted.port or 0
         try:

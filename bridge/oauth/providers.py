@@ -27,7 +27,7 @@ class Provider:
     scopes: tuple[str, ...]
     asked: tuple[tuple[str, str], ...] = ()  # what else stands in the browser's request
     auth_methods: tuple[str, ...] = ()  # for a client with a secret; () is for client_secret_basic (RFC 8414)
-    redirect_host: str = "127.0.0.1"
+    redirect_uri: str = "http://127.0.0.1/"
     names_itself: bool = False  # its redirects carry `iss` (RFC 9207)
     no_device: str = ""  # why there is no sign-in by device code
 
@@ -38,7 +38,7 @@ class _Habit:
 
     scopes: tuple[str, ...]
     asked: tuple[tuple[str, str], ...]
-    redirect_host: str = "127.0.0.1"
+    redirect_uri: str = "http://127.0.0.1/"
     no_device: str = ""
 
 
@@ -50,7 +50,7 @@ _GOOGLE = _Habit(
 _MICROSOFT = _Habit(
     scopes=("https://outlook.office.com/IMAP.AccessAsUser.All", "offline_access"),
     asked=(("prompt", "select_account"),),
-    redirect_host="localhost",  # the only one whose port it does not compare
+    redirect_uri="http://localhost",  # the only one whose port it does not compare; as it is registered
 )
 _HABITS = {"accounts.google.com": _GOOGLE, "login.microsoftonline.com": _MICROSOFT}
 
@@ -154,7 +154,7 @@ def discovered(document: Any, issuer: str) -> Provider:
         scopes=habit.scopes,
         asked=asked,
         auth_methods=_texts(document.get("token_endpoint_auth_methods_supported")),
-        redirect_host=habit.redirect_host,
+        redirect_uri=habit.redirect_uri,
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
         no_device=habit.no_device,
     )

@@ -40,7 +40,7 @@ def test_a_tenant_of_microsofts_is_asked_as_microsoft_is() -> None:
     issuer = "https://login.microsoftonline.com/0000-11/v2.0"
     found = providers.discovered({**DOCUMENT, "issuer": issuer}, issuer)
     assert found.scopes == providers.KNOWN["microsoft"].scopes
-    assert found.redirect_host == "localhost"
+    assert found.redirect_uri == "http://localhost"
 
 
 def test_google_by_its_address_gives_no_mail_by_device_code_either() -> None:

@@ -42,7 +42,8 @@ def command(
     settings = config.load(config_path)
     _logs.configure("error")
     rule = _rule(settings, name)
-    place = _mails.place(settings, mailbox or next(iter(rule.mailboxes or ()), None), uid=time.time_ns() // 1_000_000 % _UIDS)
+    uid = time.time_ns() // 1_000_000 % _UIDS
+    place = _mails.place(settings, mailbox or next(iter(rule.mailboxes or ()), None), uid=uid)
     mail = _mails.read(path, place, received=datetime.datetime.now(datetime.UTC))
     verdict = _verdict(settings, rule, mail)
     if not verdict.matched:

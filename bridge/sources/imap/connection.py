@@ -21,6 +21,7 @@ _GREETING = re.compile(rb"\* (OK|PREAUTH|BYE)(?: (.*))?\Z", re.IGNORECASE | re.D
 _EVENT = re.compile(rb"\* (\d{1,20}) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
 _STATUS = re.compile(rb"\* (OK|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _TAGGED = re.compile(rb"[A-Za-z0-9]+ (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
+_PUSHES_BYTES = 4 * 1024 * 1024  # of mails that the server sent by itself
 _ANSWER_BYTES = 256 * 1024 * 1024  # of one command; chunks are far below
 _TURNS = 4  # of an AUTHENTICATE
 
@@ -54,6 +55,31 @@ class Selected:
     exists: int
 
 
+class Pushes:
+    """The mails that the server sent by itself (NOTIFY, RFC 5465), until somebody takes them."""
+
+    __slots__ = ("announced", "at", "octets", "responses")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.responses: list[frames.Pieces] = []
+        self.octets = 0
+        self.announced = 0  # mails that an EXISTS told of meanwhile
+        self.at: float | None = None  # monotonic time of the first of them
+
+    def add(self, pieces: frames.Pieces) -> None:
+        """Keeps it, but no more than memory allows: then they are not complete, and are asked for."""
+        if self.octets < _PUSHES_BYTES:
+            self.responses.append(pieces)
+            self.octets += sum(map(len, pieces))
+
+    @property
+    def complete(self) -> bool:
+        return len(self.responses) >= self.announced
+
+
 class Connection:
     """Made without I/O; ``open`` comes first."""
 
@@ -70,6 +96,8 @@ class Connection:
         self.arrived = 0  # how many mails the server announced since we last looked
         self.pushed: float | None = None  # monotonic time at which the first of them was read
         self._fetched_seq = 0  # the highest message that the answer under way has brought
+        self._fetching = False  # whether the commands under way fetch mails themselves
+        self.pushes: Pushes | None = None  # where the server sends new mails unasked
 
     # Opening
 
@@ -156,6 +184,7 @@ class Connection:
             tag = b"m%d" % self._tags
             out.append(tag + b" " + command + b"\r\n")
             self._awaited.append((tag, "idle" if number == len(commands) else "command"))
+        self._fetching = any(command.startswith(b"UID FETCH ") for command in commands)
         self._line.send(b"".join(out))
 
     async def collect(self, count: int) -> list[Answer]:
@@ -173,6 +202,7 @@ class Connection:
             if kind != "done":
                 answers.append(answer)
         self._fetched_seq = 0
+        self._fetching = False
         return answers
 
     async def run(self, *commands: bytes) -> list[Answer]:
@@ -203,7 +233,8 @@ class Connection:
             pieces = await self._line.response()
             first = pieces[0]
             if first.startswith(b"* "):
-                self._note(pieces)
+                if self._note(pieces):
+                    continue
                 untagged.append(pieces)
                 size += sum(map(len, pieces))
                 if size > _ANSWER_BYTES:
@@ -236,24 +267,29 @@ class Connection:
             raise closed
         return more
 
-    def _note(self, pieces: frames.Pieces) -> None:
-        """Keeps count of the folder, in the order in which the server tells of it, whichever answer it comes in."""
+    def _note(self, pieces: frames.Pieces) -> bool:
+        """Keeps count of the folder, in the order in which the server tells of it, whichever answer it comes in.
+        Whether it was a mail that nobody asked for, which is kept.
+        """
         if event := _EVENT.match(pieces[0]):
             number, kind = int(event[1]), event[2].upper()
             if kind == b"FETCH":
-                self._brought(number, whole=len(pieces) > 1)
-            elif kind == b"EXISTS":
+                return self._brought(number, pieces)
+            if kind == b"EXISTS":
                 self._announced(number)
             else:
                 self.exists -= 1
                 self._fetched_seq -= 1
         elif status := _STATUS.match(pieces[0]):
             self._told(status[1].upper(), status[2] or b"")
+        return False
 
     def _told(self, status: bytes, text: bytes) -> None:
         if status == b"BYE":
             raise errors.Disconnected(f"the server says goodbye: {client.readable(text)}")
         code, argument = response.code(text)
+        if code == b"NOTIFICATIONOVERFLOW":  # RFC 5465, section 5.8: it tells of nothing any more
+            raise errors.Disconnected("the server gives up telling of new mails")
         if code == b"UIDVALIDITY" and self.selected and argument.isdigit() and int(argument) != self.selected[1]:
             raise errors.Disconnected("the folder's UIDVALIDITY changed")
 
@@ -261,17 +297,32 @@ class Connection:
         # Any EXISTS counts as news, even one that names no more than we know of: some servers leave out an EXPUNGE.
         # Only mails that this very answer has brought already are none (a push that DONE flushed out before the FETCH).
         if number > self._fetched_seq:
-            self.arrived += max(number - self.exists, 1)
+            more = max(number - self.exists, 1)
+            self.arrived += more
             self.pushed = self.pushed if self.pushed is not None else self._line.read_at
+            if self.pushes is not None:
+                self.pushes.announced += more
+                self.pushes.at = self.pushes.at if self.pushes.at is not None else self._line.read_at
         self.exists = number
 
-    def _brought(self, number: int, *, whole: bool) -> None:
-        if not whole:
-            return  # flags that changed, no mail
+    def _brought(self, number: int, pieces: frames.Pieces) -> bool:
+        if len(pieces) == 1:
+            return False  # flags that changed, no mail
         self._line.extend()
+        if self.pushes is not None:
+            if self._fetching:
+                return False  # who asked may not have asked for this one: what was announced stays news
+            self.pushes.add(pieces)
         self._fetched_seq = max(self._fetched_seq, number)
         if number >= self.exists:
             self.looking()
+        return self.pushes is not None
+
+    async def notify(self, items: bytes) -> bool:
+        """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2). Whether it does."""
+        (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge))" % items)
+        self.pushes = Pushes() if answer.ok else None
+        return answer.ok
 
     async def select(self, folder: str, *, read_only: bool) -> Selected:
         """Opens a folder (EXAMINE or SELECT).

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bridge import errors
 from bridge.mail import Place, limits
 from bridge.sources import Wants
-from bridge.sources.imap import assembling, contents, response, session
+from bridge.sources.imap import assembling, contents, frames, response, session
 from bridge.sources.imap.asking import Withheld, halves, ranges
 from bridge.sources.imap.assembling import Found
 
@@ -51,6 +51,10 @@ class Fetcher:
         (answer,) = await self._session.ask(b"UID FETCH %d:* %s" % (uid, FIRST), idle=idle)
         found = await assembling.Assembler(self._place, wants).read(answer, lambda found: found >= uid)
         return None if found.refused or found.unnamed else found
+
+    async def pushed(self, responses: Sequence[frames.Pieces], first: int, *, wants: Wants) -> Found:
+        """The mails from this UID on that the server sent by itself."""
+        return await assembling.Assembler(self._place, wants).sorted_(responses, lambda uid: uid >= first)
 
     async def uids(
         self, uids: Sequence[int], *, wants: Wants, proven: bool = False, ahead: session.Ahead | None = None

@@ -15,6 +15,7 @@ from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Memory, Wants
 from bridge.sources.imap import asking, assembling, fetch, hub, session
 from bridge.sources.imap import blame as blame_
+from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
 
@@ -67,8 +68,12 @@ class OpenFolder:
         Raises:
             errors.SourceError: the connection ended, or has to be made anew.
         """
-        if self.session.connection.news or await self.session.wait():
-            await self._look()
+        connection = self.session.connection
+        if connection.news or await self.session.wait():
+            if connection.pushes is not None and connection.pushes.responses and not connection.news:
+                await self._take_pushed(connection.pushes)
+            else:
+                await self._look()
         else:
             await self.catch_up(idle=True)
             self.session.reconciled()
@@ -77,11 +82,12 @@ class OpenFolder:
         """The server announced mail: fetches what is behind the cursor at once, without asking for its UIDs first."""
         connection, progress = self.session.connection, self.progress
         pushed, arrived = connection.pushed, connection.arrived
-        closely = self._memory.careful or progress.blame.suspects or progress.chunk < fetch.CHUNK
-        if closely or arrived > progress.chunk:
+        if self._is_wary or arrived > progress.chunk:
             await self.catch_up(pushed=pushed)
             return
         connection.looking()
+        if connection.pushes is not None:
+            connection.pushes.clear()
         wants = self._wants()
         try:
             found = await self._fetcher.since(self._cursor.uid + 1, wants=wants, idle=True)
@@ -92,6 +98,24 @@ class OpenFolder:
             await self.catch_up(pushed=pushed)  # something was announced and did not come: gone, or withheld
         else:
             await self._take(found, pushed=pushed, wants=wants)
+
+    async def _take_pushed(self, pushes: connection_.Pushes) -> None:
+        """The server sent new mails by itself: not one round trip. What does not add up is looked at closely."""
+        responses, announced, pushed = pushes.responses, pushes.announced, pushes.at
+        complete = pushes.complete and not self._is_wary
+        pushes.clear()
+        first, wants = self._cursor.uid + 1, self._wants()
+        if complete:
+            found = await self._fetcher.pushed(responses, first, wants=wants)
+            if not found.unnamed and len(found.uids) >= announced:
+                await self._take(found, pushed=pushed, wants=wants)
+                return
+        await self.catch_up(pushed=pushed)
+
+    @property
+    def _is_wary(self) -> bool:
+        progress = self.progress
+        return bool(self._memory.careful or progress.blame.suspects or progress.chunk < fetch.CHUNK)
 
     async def _take(self, found: assembling.Found, *, pushed: float | None, wants: Wants) -> None:
         """Hands on what is behind the cursor, in as few batches as memory allows."""
@@ -117,6 +141,8 @@ class OpenFolder:
         """Everything behind the cursor, in pieces."""
         first = self._cursor.uid + 1
         self.session.connection.looking()
+        if self.session.connection.pushes is not None:
+            self.session.connection.pushes.clear()
         # n:* always has the last mail in it, however low its UID (RFC 9051, section 9, seq-range)
         uids = [uid for uid in await self.session.search(b"UID %d:*" % first, idle=idle) if uid >= first]
         uidvalidity = self._cursor.uidvalidity

@@ -16,6 +16,7 @@ from bridge.sources.imap import account, asking, client, frames, response
 from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
+_PUSH_S = 0.5  # between an EXISTS and the mail that the server sends by itself
 
 
 class Ahead:
@@ -153,6 +154,10 @@ class Session:
                 return await self._poll()
         loop = asyncio.get_running_loop()
         while not await self._heard():
+            if self.connection.news:  # announced, and what it is comes behind it: soon, or it has to be asked for
+                if not await self._account.hub.readable(self.connection, within_s=_PUSH_S):
+                    return True
+                continue
             remaining_s = min(self._renew_at, self._reconcile_at) - loop.time()
             if remaining_s <= 0:
                 return False
@@ -163,7 +168,9 @@ class Session:
     async def _heard(self) -> bool:
         while self.connection.hear():  # noqa: ASYNC110 - nothing to wait for: it has more to say, others have their turn
             await asyncio.sleep(0)
-        return self.connection.news
+        if self.connection.pushes is None:
+            return self.connection.news
+        return bool(self.connection.pushes.responses) and not self.connection.news
 
     async def _poll(self) -> bool:
         if not self.connection.news:

@@ -13,7 +13,7 @@ from bridge import backoff, errors
 from bridge.mail import Place
 from bridge.sources import Batch, FolderState, Memory, State, Wants
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import arrival, faults, session
+from bridge.sources.imap import arrival, faults, fetch, session
 from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import folder as folder_
 
@@ -133,6 +133,8 @@ class Watcher:
             if selected.uidnext is None:
                 # Courier: UIDs, and the UIDVALIDITY of a new folder, last only when they are given to who may write
                 selected = await connection.select(self._folder, read_only=False)
+            if b"NOTIFY" in connection.capabilities and b"IDLE" in connection.capabilities:
+                await connection.notify(fetch.ITEMS)  # before the search: what comes meanwhile is told of
             opened = self._open(connection, selected.uidvalidity)
             await self._arrival(opened, selected).settle()
             self._become("live")

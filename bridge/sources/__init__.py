@@ -27,7 +27,7 @@ from bridge.mail import Mail, Place
 
 Wants = Callable[[Mail], Mapping[str, int]]
 """Which sections of this mail the rules that are still alive need, and at most how many octets of each. Pure, and never
-raises; ``{}`` for most mails. Called in the source's worker thread after the first fetch."""
+raises; ``{}`` for most mails. Called after the first fetch, for a heavy mail in a thread."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

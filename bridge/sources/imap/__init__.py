@@ -1,19 +1,26 @@
-"""The IMAP source: one mailbox, one connection a folder, no thread and no more than a socket for one that is idle.
+"""The IMAP source: one mailbox, one connection a folder; one that is idle costs a socket, and no thread and no timer.
+
+The design's worker threads are gone: whoever waits for a server waits in the event loop, so that a silent server costs
+nothing, and how many connect at once is no question of threads. What takes long to read goes to a thread all the same.
 
 From the bottom up:
 
-    client.py     the one file that knows the library's insides
-    connection.py one connection: commands, answers, IDLE
-    login.py      who we are (the bearer mechanisms: oauth/sasl.py), and what to do when the server says no
-    wire.py       a connection's socket: octets counted, every answer under a deadline, readable without blocking
+    client.py     what imapclient does here: names of folders, LIST
+    connection.py one connection: commands, answers, IDLE, NOTIFY
+    login.py      who we are, and what to do when the server says no (trial.py: just that)
+    dial.py       from a host's name to a connected socket
+    wire.py       a connection's socket: octets counted, every answer under a deadline, nothing that blocks
     frames.py     octets → responses, however they were cut
     response.py   responses → values
     tls.py        verified, with errors that say what to do
-    hub.py        waits for all idle connections in the event loop; one probe at a time to a host that fails
-    outages.py    who tries a host that cannot be reached, and when
-    account.py    what a mailbox's folders share: login, worker threads
-    session.py    an open folder's connection: asking, IDLE, polling
+    hub.py        waits for all connections in the event loop; so many connect at once, and one to a host that fails
+    outages.py    hosts that are away: one tries for all
+    account.py    what a mailbox's folders share: login, what was learned about the server
+    session.py    an open folder's connection: asking, asking ahead, IDLE, polling
     fetch.py      UIDs → mails; the one that is to blame is found by halving
+    assembling.py the first fetch: header, structure, the beginning of the text
+    contents.py   the second: exactly what rules want, large parts in chunks
+    asking.py     what the two share
     blame.py      whether it is the mail's fault that a connection ends
     folder.py     catching up behind the cursor, in pieces
     arrival.py    how far was I: first sight, cursor, UIDVALIDITY changed
@@ -22,7 +29,6 @@ From the bottom up:
     handover.py   batches on their way to their commit
     lookback.py   mails that are there already, read-only: for trying rules
     runs.py       which of those go in one command
-    trial.py      one login, to see whether it is let in
     commands.py   the connection for them
     faults.py     where a bug of ours is, without the mail that it tripped over
 """
@@ -53,8 +59,7 @@ class ImapSource:
     """Watches the folders of one mailbox; see ``bridge.sources.Source``.
 
     ``wants`` may be replaced at any time, and holds from the next fetch on: each batch says which one it was fetched
-    with. ``pool`` runs what blocks; a mailbox uses at
-    most one thread a folder and one for changes, and none while it is idle. ``hub`` is shared by all sources of an
+    with. ``hub`` is shared by all sources of an
     event loop. ``tokens`` are for a mailbox with ``oauth``.
     """
 

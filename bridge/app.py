@@ -120,6 +120,7 @@ class _Bridge:
         """
         rulebook, ends, mailboxes = await asyncio.to_thread(self._prepare, settings)
         async with self.turn:
+            self._hub.limit(at_once=settings.limits.connecting, a_second=settings.limits.connects_per_second)
             opened = await self._sinks.take_up(ends)
             self._rulebook = rulebook
             for source in self._sources.values():

@@ -17,7 +17,7 @@ import pydantic_settings
 
 from bridge import plugins, schema, sinks, spelling
 from bridge.rules.settings import Rule
-from bridge.sources.settings import Mailbox
+from bridge.sources.settings import Limits, Mailbox
 
 ENV_PREFIX = "MAILWIRE_"
 _NAME = re.compile(r"[^\W_](?:[\w.-]*\w)?")
@@ -168,7 +168,7 @@ class Settings(schema.Model, pydantic_settings.BaseSettings):
         validate_default=False,
         title="Mailwire",
     )
-    planned: ClassVar[frozenset[str]] = frozenset({"web", "coap", "requests", "privacy", "limits", "cluster"})
+    planned: ClassVar[frozenset[str]] = frozenset({"web", "coap", "requests", "privacy", "cluster"})
 
     name: Annotated[Text, pydantic.AfterValidator(_segment)] = pydantic.Field(
         default_factory=default_name, description="This bridge's name in topics and metrics. Default: the host's name."
@@ -186,6 +186,7 @@ class Settings(schema.Model, pydantic_settings.BaseSettings):
     base_topic: Annotated[Text, pydantic.AfterValidator(_topic)] = pydantic.Field(
         "mailwire", description="What the bridge says of itself over MQTT is under BASE_TOPIC/NAME/."
     )
+    limits: Limits = pydantic.Field(default_factory=Limits, description="What bounds the bridge as a whole.")
     mailboxes: dict[Name, Mailbox] = pydantic.Field({}, description="Name → an account on an IMAP server.")
     sinks: dict[Name, SinkSettings] = pydantic.Field({}, description="Name → a far end that mails are delivered to.")
     rules: tuple[Rule, ...] = pydantic.Field((), description="Looked at in this order, for each new mail.")

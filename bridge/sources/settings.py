@@ -84,3 +84,17 @@ class Mailbox(schema.Model):
     @property
     def address(self) -> tuple[str, int]:
         return self.host, self.port or DEFAULT_PORT[self.tls]
+
+
+class Limits(schema.Model):
+    """What bounds the bridge as a whole."""
+
+    connecting: int = pydantic.Field(
+        16,
+        ge=1,
+        le=1000,
+        description="Connections being made to one mail server at a time; one where it fails.",
+    )
+    connects_per_second: float = pydantic.Field(
+        200.0, gt=0, le=100_000, description="Connections begun to all mail servers together."
+    )

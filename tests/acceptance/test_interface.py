@@ -615,7 +615,7 @@ FAULTS = [
     ("mailboxes: [hom]", "mailboxes.0", 'did you mean "home"?'),
     ("stop: yes", "stop", "expected true or false"),
     ("after: { move: A, delete: true }", "after", "either moved or deleted"),
-    ("tests: [{ mail: a.eml, expect: { topic: a } }]", "tests.0.expect.topic", "there are matched, stopped"),
+    ("tests: [{ mail: a.eml, expect: { wether: a } }]", "tests.0.expect.wether", "there are matched, stopped"),
 ]
 THEN_FAULTS = [
     ("sink: brokr, topic: t", "sink", 'did you mean "broker"?'),

@@ -119,6 +119,13 @@ class Hub:
         self._lookups: dict[tuple[str, int], asyncio.Future[Addresses]] = {}
         self._looking_up = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
 
+    def limit(self, *, at_once: int, a_second: float | None) -> None:
+        """From now on."""
+        self.at_once, self.pace.rate = at_once, a_second
+        for door in self._doors.values():
+            door.most = at_once
+            door.let_in()
+
     async def readable(self, connection: Waitable, *, within_s: float) -> bool:
         """Whether there is something to read within that time.
 

@@ -94,3 +94,48 @@ async def test_refused_credentials_say_nothing_against_the_host() -> None:
     await knocking.settle()
     assert knocking.inside == hub.CONNECTING_AT_ONCE
     await knocking.end()
+
+
+async def test_other_limits_hold_at_once() -> None:
+    knocking = Knocking(40)
+    await knocking.settle()
+    knocking.hub.limit(at_once=30, a_second=None)
+    await knocking.settle()
+    assert knocking.inside == 30
+    await knocking.end()
+
+
+def test_a_pace_gives_each_a_slot_of_its_own_and_saves_none_up() -> None:
+    pace = hub.Pace(10.0)
+    assert [pytest.approx(pace.wait_s(100.0)) for _ in range(3)] == [0.0, 0.1, 0.2]
+    assert [pytest.approx(pace.wait_s(200.0)) for _ in range(2)] == [0.0, 0.1]
+    assert hub.Pace(None).wait_s(0.0) == 0.0
+
+
+async def test_a_long_wait_ends_by_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_LONG_S", 0.0)
+    monkeypatch.setattr(hub, "_TICK_S", 0.02)
+    hub_ = hub.Hub()
+    pairs = [socket.socketpair() for _ in range(3)]
+    waits = [asyncio.create_task(hub_.readable(ours, within_s=0.05)) for ours, _ in pairs]
+    await asyncio.sleep(0)
+    pairs[1][1].send(b"x")
+    assert await asyncio.gather(*waits) == [False, True, False]
+    for pair in pairs:
+        for one in pair:
+            one.close()
+
+
+async def test_who_asks_for_the_same_name_meanwhile_shares_the_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    async def getaddrinfo(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        await asyncio.sleep(0)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    hub_ = hub.Hub()
+    found = await asyncio.gather(*(hub_.addresses("imap.example", 993) for _ in range(5)))
+    assert asked == ["imap.example"]
+    assert {addresses[0][4] for addresses in found} == {("192.0.2.1", 993)}

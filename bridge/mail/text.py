@@ -12,7 +12,7 @@ _SPACES = "\xa0\u202f\u205f\u2800\u3000" + "".join(map(chr, range(0x2000, 0x200B
 _CONTROLS = "".join(map(chr, (*range(0x09), *range(0x0E, 0x1C), 0x1F, *range(0x7F, 0x85), *range(0x86, 0xA0))))
 _TIDY = {**dict.fromkeys(_LINE_ENDS, "\n"), **dict.fromkeys(_SPACES + _CONTROLS, " ")}
 _TIDY_ASCII = str.maketrans({char: instead for char, instead in _TIDY.items() if char.isascii()})
-_EMPTY_LINES = re.compile("\n{3,}")
+_EMPTY_LINES = re.compile("\n\n\n+")  # written so, the engine looks for the beginning first
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _META_OCTETS = 1_024  # where the HTML standard looks for it
 _SIGNATURE = "-- "

@@ -213,13 +213,11 @@ class CompiledRule:
         """
         known = view.values(look.mail, look.moment.zone, rule=self.name, found=look.values)
         claims = self._repeats(look, known)
-        made = [part for one in self._actions for part in one.parts(look.mail, look.moment, known)]
-        sent = [part for part in made if isinstance(part, action.Made)]
-        claims += self._throttles(look, known, [part.delivery for part in sent])
+        deliveries, encodings, missing = self._made(look, known)
+        claims += self._throttles(look, known, deliveries)
         for claim in claims:
             look.add(ledger.unsettled(claim))
         (after, unmade), (failed, unmade_too) = self._after.render(known), self._failed.render(known)
-        missing = [(part.path, part.reason) for part in made if isinstance(part, action.Missing)]
         missing += [*unmade, *unmade_too]
         for path, reason in missing:
             look.note(
@@ -230,13 +228,29 @@ class CompiledRule:
             matched=True,
             stopped=self.stop,
             values={name: view.cap(value) for name, value in look.values.items()},
-            deliveries=tuple(part.delivery for part in sent),
-            encodings=tuple(part.encoding for part in sent),
+            deliveries=tuple(deliveries),
+            encodings=tuple(encodings),
             after=after,
             failed=failed,
             claims=claims,
-            error="; ".join(f"{path}: {reason}" for path, reason in missing),
+            error="; ".join([f"{path}: {reason}" for path, reason in missing]),
         )
+
+    def _made(
+        self, look: matching.Look, known: Mapping[str, Any]
+    ) -> tuple[list[Delivery], list[str], list[tuple[str, str]]]:
+        """The deliveries, how each is encoded, and of those that there are not, (path, why)."""
+        deliveries: list[Delivery] = []
+        encodings: list[str] = []
+        missing: list[tuple[str, str]] = []
+        for one in self._actions:
+            for part in one.parts(look.mail, look.moment, known):
+                if isinstance(part, action.Made):
+                    deliveries.append(part.delivery)
+                    encodings.append(part.encoding)
+                else:
+                    missing.append((part.path, part.reason))
+        return deliveries, encodings, missing
 
     def _repeats(self, look: matching.Look, known: Mapping[str, Any]) -> tuple[rules.Claim, ...]:
         """All other keys hold: what ``repeated`` asks for yet."""

@@ -120,7 +120,7 @@ class Leaf(Node):
         return outcome.held
 
     def _outcome(self, look: Look) -> rules.Outcome:
-        if isinstance(self.condition, rules.LateCondition):
+        if self.late and isinstance(self.condition, rules.LateCondition):
             return self.condition.judge(look.values)
         return self.condition.check(look.mail, look.moment)
 

@@ -180,13 +180,21 @@ class Template:
             ValueError: it does not parse.
         """
         self.source = source
-        parts = list(pieces(source)) if _OPENING.search(source) else []
-        self.is_literal = all(part.kind == "text" for part in parts)
+        self.names = named.NOBODY
+        self._expression: str | None = None
+        self._lookup: lookups.Lookup | None = None
+        self._filled: lookups.Filled | None = None
+        self.is_literal = not is_template(source)
+        if not self.is_literal:
+            self._compile(list(pieces(source)))
+
+    def _compile(self, parts: Sequence[Piece]) -> None:
         if any(part.kind == "{%" and _OTHERS.match(part.inner) for part in parts):
             raise ValueError("a template cannot include another")
-        self.names = named.NOBODY if self.is_literal else named.of(names(source))
-        self._expression = parts[0].inner if len(parts) == 1 and parts[0].kind == "{{" else None
-        self._lookup = self._plain(self._expression) if self._expression is not None else None
+        self.names = named.of(names(self.source))
+        if len(parts) == 1 and parts[0].kind == "{{":
+            self._expression = parts[0].inner
+            self._lookup = self._plain(self._expression)
         self._filled = self._pieced(parts)
 
     def render(self, values: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ STRIKES = 3  # a mail that ends the connection, or the process, so often is give
 _NEIGHBOURS = 8  # that are tried for a proof, before the mail's own header has to do
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclasses.dataclass(kw_only=True, slots=True)
 class Blame:
     """What is known of the mails of one folder; outlives its connections."""
 

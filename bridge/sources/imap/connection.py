@@ -6,8 +6,8 @@ for at most ``timeout``.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from typing import Literal
@@ -83,12 +83,29 @@ class Pushes:
 class Connection:
     """Made without I/O; ``open`` comes first."""
 
+    __slots__ = (
+        "_awaited",
+        "_fetched_seq",
+        "_fetching",
+        "_hub",
+        "_idle_tag",
+        "_tags",
+        "_wire",
+        "arrived",
+        "capabilities",
+        "exists",
+        "pushed",
+        "pushes",
+        "selected",
+        "settings",
+    )
+
     def __init__(self, settings: settings_.Mailbox, hub: hub_.Hub) -> None:
         self.settings = settings
         self._hub = hub
         self._wire: wire.Wire | None = None
         self._tags = 0
-        self._awaited: collections.deque[tuple[bytes, Kind]] = collections.deque()
+        self._awaited: list[tuple[bytes, Kind]] = []  # a few at most
         self._idle_tag: bytes | None = None
         self.capabilities: frozenset[bytes] = frozenset()
         self.selected: tuple[str, int] | None = None  # folder, uidvalidity
@@ -139,13 +156,13 @@ class Connection:
         """Asks what the server can do."""
         (answer,) = await self.run(b"CAPABILITY")
         told = (pieces[0] for pieces in answer.untagged if is_named(pieces, b"CAPABILITY"))
-        self.capabilities = frozenset(word.upper() for text in told for word in text.split()[2:])
+        self.capabilities = _shared(frozenset(word.upper() for text in told for word in text.split()[2:]))
 
     def _learn(self, text: bytes) -> bool:
         """What it can do, where it says so unasked: a round trip less (RFC 9051, section 7.1)."""
         code, argument = response.code(text)
         if code == b"CAPABILITY":
-            self.capabilities = frozenset(argument.upper().split())
+            self.capabilities = _shared(frozenset(argument.upper().split()))
         return code == b"CAPABILITY"
 
     async def logged_in(self, answer: Answer | None) -> None:
@@ -198,7 +215,7 @@ class Connection:
         while len(answers) < count or (self._awaited and self._awaited[0][1] == "done"):
             tag, kind = self._awaited[0]
             answer = await self._answer(tag, kind)
-            self._awaited.popleft()
+            del self._awaited[0]
             if kind != "done":
                 answers.append(answer)
         self._fetched_seq = 0
@@ -385,6 +402,12 @@ class Connection:
         """Closes without a word: LOGOUT would be one more answer to wait for. Any number of times."""
         if self._wire is not None:
             self._wire.close()
+
+
+@functools.lru_cache(maxsize=64)
+def _shared(capabilities: frozenset[bytes]) -> frozenset[bytes]:
+    """The same set for all connections to servers that can do the same."""
+    return capabilities
 
 
 def is_named(pieces: frames.Pieces, name: bytes) -> bool:

@@ -40,6 +40,8 @@ def command(uids: Sequence[int]) -> bytes:
 class Fetcher:
     """Fetches mails of one opened folder over one connection; what they need beyond that is fetched by ``complete``."""
 
+    __slots__ = ("_place", "_proven", "_session", "_wants")
+
     def __init__(self, ask: session.Session, *, place: Callable[[int], Place]) -> None:
         self._session = ask
         self._place = place

@@ -27,7 +27,7 @@ COMMIT_S = 30.0  # how long all other folders wait for the commit of one mail, w
 _Piece = tuple[Sequence[int], session.Ahead | None]
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclasses.dataclass(kw_only=True, slots=True)
 class Progress:
     """What outlives a connection."""
 
@@ -41,6 +41,8 @@ class Progress:
 
 class OpenFolder:
     """One folder, opened on one connection, until that fails."""
+
+    __slots__ = ("_fetcher", "_hand_on", "_memory", "_place", "_turn", "_wants", "progress", "session")
 
     def __init__(
         self,

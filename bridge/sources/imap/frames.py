@@ -19,7 +19,9 @@ Pieces = list[bytes]
 
 
 class Frames:
-    """A buffer that gives out what is complete and keeps what is not."""
+    """A buffer that gives out what is complete and keeps what is not, and nothing of what it gave out."""
+
+    __slots__ = ("_buffer", "_looked", "_missing", "_pieces", "_start")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -85,5 +87,7 @@ class Frames:
             announced = _LITERAL.search(text) if text.endswith(b"}") else None
             if announced is None:
                 whole, self._pieces = self._pieces, []
+                if not len(self):
+                    self._buffer, self._start, self._looked = bytearray(), 0, 0  # thousands of these lie idle
                 return whole
             self._missing = int(announced[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import dataclasses
 import datetime
@@ -36,11 +35,13 @@ class Ahead:
 class Session:
     """Asks, stays in IDLE, and polls where there is none."""
 
+    __slots__ = ("_account", "_ahead", "_can_idle", "_reconcile_at", "_renew_at", "connection")
+
     def __init__(self, account: account.Account, connection: connection_.Connection) -> None:
         self._account = account
         self._can_idle = b"IDLE" in connection.capabilities
         self.connection = connection
-        self._ahead: collections.deque[Ahead] = collections.deque()  # sent, and not read yet
+        self._ahead: list[Ahead] = []  # sent, and not read yet: one or two
         now = asyncio.get_running_loop().time()
         self._renew_at = now
         self._reconcile_at = now + account.settings.reconcile
@@ -124,7 +125,7 @@ class Session:
     async def _read_ahead(self) -> list[frames.Pieces]:
         """Reads the answer to the first; returns what it brought that nobody ahead asked for."""
         (answer,) = await self.connection.collect(1)
-        first = self._ahead.popleft()
+        first = self._ahead.pop(0)
         mine, others = first.early, list[frames.Pieces]()
         for pieces in answer.untagged:
             uid = response.uid_of(pieces)

@@ -161,6 +161,7 @@ async def test_after_a_change_of_uidvalidity_only_what_arrived_since_the_last_co
     memory, mailbox = watching.Memory(), watching.settings(server, folders=[box])
     async with watching.Watching(mailbox, memory=memory) as watched:
         await watched.are("live", box)
+        await servers.until(lambda: ("home", box) in memory.cursors, what="the first commit")
     old = memory.cursors["home", box]
 
     def anew() -> bool:

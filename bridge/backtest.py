@@ -9,7 +9,7 @@ import dataclasses
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from bridge import config, rules, sources
+from bridge import config, oauth, rules, sources
 from bridge.mail import Mail
 from bridge.rules import engine, explanation, ledger, sections
 from bridge.sources.imap import lookback
@@ -65,11 +65,7 @@ def open_folder(
         return sections.together(bench.rule_set.wants(mail) for bench in benches)
 
     account = settings.mailboxes[mailbox]
-    tokens = None
-    if account.oauth is not None:
-        from bridge.oauth import keeper  # it loads an HTTP client
-
-        tokens = keeper.Keeper(config.state_folder(settings.state)).tokens(mailbox, account.oauth)
+    tokens = oauth.tokens_of(mailbox, account.oauth, config.state_folder(settings.state))
     return lookback.Lookback(mailbox, account, folder, last=last, wants=wants, tokens=tokens)
 
 

@@ -22,7 +22,7 @@ from typing import Protocol
 
 import structlog
 
-from bridge import backoff, errors, events, outbox, rules, sources
+from bridge import backoff, errors, events, outbox, rules, sources, turns
 from bridge.mail import Mail, Place
 from bridge.rules import ledger
 
@@ -106,14 +106,12 @@ class Intake:
         entries = [_lost(one) for one in batch.lost]
         evaluated: list[tuple[Mail, Sequence[rules.Verdict]]] = []
         book = batch.wants if isinstance(batch.wants, Rulebook) else self._in_force()
-        turn = time.monotonic()
+        turn = turns.Turns(_TURN_S)
         for mail, is_known in zip(batch.mails, known, strict=True):
             entry, verdicts = await _evaluate(mail, book, known=is_known)
             entries.append(entry)
             evaluated.append((mail, verdicts))
-            if time.monotonic() - turn > _TURN_S:
-                await asyncio.sleep(0)
-                turn = time.monotonic()
+            await turn.pause()
         fates = await self._store.record(batch.cursor, entries)
         for n, (mail, verdicts) in enumerate(evaluated, len(batch.lost)):
             if n in fates:

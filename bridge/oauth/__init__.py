@@ -23,7 +23,12 @@ follow what an issuer says and read answers of any length; its protocol alone co
 
 from __future__ import annotations
 
-from typing import Protocol
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from bridge.oauth.settings import OAuth
 
 
 class Tokens(Protocol):
@@ -43,3 +48,14 @@ class Tokens(Protocol):
 
     async def signed_in(self) -> None:
         """Returns when somebody has signed in since the last token was asked for."""
+
+
+def tokens_of(
+    mailbox: str, settings: OAuth | None, state_folder: Path
+) -> contextlib.AbstractAsyncContextManager[Tokens | None]:
+    """A mailbox's tokens for whoever has no ``Keeper`` for all of them; None where it has a password."""
+    if settings is None:
+        return contextlib.nullcontext()
+    from bridge.oauth import keeper  # it loads an HTTP client
+
+    return keeper.Keeper(state_folder).tokens(mailbox, settings)

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import json
-import os
 import ssl
 import urllib.parse
 from collections.abc import Mapping
@@ -18,7 +16,7 @@ from typing import Any
 import httpx
 
 import bridge
-from bridge import errors
+from bridge import dial, errors
 
 DEADLINE_S = 30.0
 ANSWER_BYTES = 256 * 1024
@@ -37,18 +35,13 @@ class Answer:
         return 200 <= self.status < 300
 
 
-@functools.lru_cache(maxsize=16)
-def _context(ca_file: str | None, _changed_ns: int) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file)
-
-
 def _tls(url: str, ca_file: Path | None) -> ssl.SSLContext | bool:
     """Blocks."""
     if url.startswith("http://"):
         return False  # this machine: there is nothing to verify
     try:
-        return _context(str(ca_file), ca_file.stat().st_mtime_ns) if ca_file else _context(None, 0)
-    except OSError as error:  # ssl.SSLError is one
+        return dial.trusting(ca_file)
+    except OSError as error:
         raise errors.SourceError(f"oauth.ca_file {ca_file} cannot be read: {error}") from error
 
 
@@ -82,7 +75,7 @@ async def _ask(method: str, url: str, headers: Mapping[str, str], body: bytes, c
         raise errors.Disconnected(f"{where} does not answer within {DEADLINE_S:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # Not "from error": it knows the request
-        raise errors.Disconnected(f"{where} cannot be reached: {_why_not(error)}") from None
+        raise errors.Disconnected(f"{where} cannot be reached: {dial.why_not(dial.cause(error))}") from None
     return _answer(answer.status_code, octets, where)
 
 
@@ -106,16 +99,3 @@ def _answer(status: int, octets: bytes, where: str) -> Answer:
         if 200 <= status < 300:
             raise errors.SourceError(f"{where} answers {status}, and no JSON") from None
         return Answer(status=status, value=None)
-
-
-def _why_not(error: BaseException) -> str:
-    """The reason lies at the bottom of the chain: httpx, httpcore, several attempts at once, OSError."""
-    below: BaseException | None = error
-    reason = type(error).__name__
-    while below is not None:
-        if isinstance(below, ssl.SSLCertVerificationError):
-            return f"its certificate cannot be trusted: {below.verify_message}; for an issuer of your own, set ca_file"
-        if isinstance(below, OSError) and below.strerror:  # asyncio's own says "Connect call failed"
-            reason = os.strerror(below.errno) if below.errno is not None and below.errno > 0 else below.strerror
-        below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
-    return reason

@@ -30,7 +30,7 @@ class Issuers:
         self._found.pop(settings.provider, None)
 
     async def _provider(self, settings: OAuth) -> providers.Provider:
-        if known := providers.known(settings.provider):
+        if known := providers.KNOWN.get(settings.provider):
             return known
         async with self._turns.setdefault(settings.provider, asyncio.Lock()):
             if settings.provider not in self._found:

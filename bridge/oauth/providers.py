@@ -73,11 +73,6 @@ KNOWN: Mapping[str, Provider] = {
 }
 
 
-def known(provider: str) -> Provider | None:
-    """A provider that needs no discovery: by its name."""
-    return KNOWN.get(provider)
-
-
 def refuses_device_code(provider: str) -> str:
     """Why this provider (its name or its issuer) has no sign-in by device code; "" where it may have one."""
     named = KNOWN.get(provider)

@@ -14,7 +14,8 @@ start (``Delivery.dead``), and the rule's other actions go out.
                      classes; re2_syntax.py, word_marks.py)
     addresses.py     the forms of ``from``, ``to``, ``cc``, ``reply_to``
     expression.py    ``if``: comparisons of like with like
-    template.py      strings with {{ … }}: native values, cleaned segments (filters.py, values.py, view.py)
+    template.py      strings with {{ … }}: native values, cleaned segments (tags.py: where they are; lookups.py: those
+                     that only name a value; filters.py, values.py, view.py)
     conditions/      one file a key of ``when``
     extract/         one file a source of ``extract`` (searching.py; address_search.py: in addresses)
     kinds/           one file a type of a value: what was found → number, time, picture …

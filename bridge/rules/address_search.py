@@ -8,40 +8,18 @@ who: { reply_to: { name: true } }             # the display name
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from bridge import rules
 from bridge.mail import Mail, address
-from bridge.rules import anchors, nested, searching
-
-_NAME = "name"
+from bridge.rules import anchors, searching
 
 
-class AddressSearch(nested.Parsed):
+class AddressSearch(searching.Beside):
     """``true`` or a regex, on the addresses; ``{name: …}`` on the names beside them."""
 
-    def __init__(self, written: Any) -> None:
-        self.of_names = isinstance(written, Mapping)
-        if self.of_names:
-            if wrong := [((key,), nested.unknown(key, (_NAME,))) for key in written if key != _NAME]:
-                raise nested.error(wrong)
-            if not written:
-                raise ValueError("write {name: true}, or {name: '/a regex/'}")
-            (self.search,) = nested.each(searching.Search.parse, written.items())
-        else:
-            self.search = searching.Search.parse(written)
-
-    @classmethod
-    def json_schema(cls) -> dict[str, Any]:
-        search = searching.Search.json_schema()
-        named = {
-            "type": "object",
-            "properties": {_NAME: search},
-            "required": [_NAME],
-            "additionalProperties": False,
-        }
-        return {"anyOf": [search, named]}
+    key = "name"
+    example = "{name: true}, or {name: '/a regex/'}"
 
 
 def _address(one: address.Address) -> str:
@@ -58,8 +36,8 @@ class _Finder(rules.Finder):
     def __init__(self, field: str, setting: AddressSearch) -> None:
         self._field = field
         self._search = setting.search
-        self._read: Callable[[address.Address], str] = _name if setting.of_names else _address
-        self.wanted = f"{field}{' name' if setting.of_names else ''} {setting.search.wanted}"
+        self._read: Callable[[address.Address], str] = _name if setting.is_beside else _address
+        self.wanted = f"{field}{' name' if setting.is_beside else ''} {setting.search.wanted}"
 
     def find(self, mail: Mail, moment: rules.Moment) -> str | None:
         found = (self._search.find(self._read(one)) for one in mail.addresses(self._field))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bridge.rules import Change, failing, flags, named, template
+from bridge.rules import Change, failing, flags, named, tags, template
 
 # The usual separators of a hierarchy, and what LIST takes for a wildcard (RFC 9051, section 6.3.9).
 _NO_LEVEL = re.compile(r"[/.\\%*\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -35,7 +35,7 @@ class Name:
         Raises:
             ValueError: a template does not parse, or is of another kind.
         """
-        pieces = list(template.pieces(written))
+        pieces = list(tags.pieces(written))
         if any(piece.kind not in ("text", "{{") for piece in pieces):
             raise ValueError("only {{ … }} can stand in a name")
         self._parts = [template.Template(piece.text) for piece in pieces]
@@ -64,10 +64,10 @@ def checked_flag(written: str) -> str:
     Raises:
         ValueError: IMAP has no flag of that name.
     """
-    if not template.is_template(written):
+    if not tags.is_template(written):
         return flags.checked(written)
     Name(written)
-    for piece in template.pieces(written):
+    for piece in tags.pieces(written):
         if piece.kind == "text":
             flags.keyword(piece.text)
     return written
@@ -98,6 +98,6 @@ class Changes:
 
 def _name(change: Change) -> Name | None:
     """None for what is taken as it is."""
-    if not template.is_template(change.argument):
+    if not tags.is_template(change.argument):
         return None
     return Name(change.argument, _keyword if change.op == "flag" else _level)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bridge import plugins
-from bridge.rules import settings, sink_fields, template
+from bridge.rules import settings, sink_fields, tags, template
 from bridge.rules.nested import Place
 
 _VALUE = "x"  # stands for what a tag becomes
@@ -38,13 +38,13 @@ def _warning(source: str, *, path: bool) -> str:
 
 def _cleaned(segment: str) -> str:
     """As it is sent, the tags as they are written."""
-    found = list(template.pieces(segment))
+    found = list(tags.pieces(segment))
     if all(piece.kind == "text" for piece in found):
         return template.clean(segment)
     return "".join(_beside_value(piece, first=not n) for n, piece in enumerate(found))
 
 
-def _beside_value(piece: template.Piece, *, first: bool) -> str:
+def _beside_value(piece: tags.Piece, *, first: bool) -> str:
     if piece.kind != "text":
         return piece.text
     if first:
@@ -62,7 +62,7 @@ def _reasons(written: tuple[str, ...], n: int) -> Iterator[str]:
         yield f'a segment cannot be "{segment}"'
     elif segment.startswith("$"):
         yield 'a segment cannot begin with "$"'
-    text = "".join(piece.text for piece in template.pieces(segment) if piece.kind == "text")
+    text = "".join(piece.text for piece in tags.pieces(segment) if piece.kind == "text")
     for char in text:
         if template.clean(_VALUE + char) != _VALUE + char:
             what = f'"{char}"' if char.isprintable() else "control characters"

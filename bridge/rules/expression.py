@@ -17,7 +17,7 @@ from typing import Any
 
 import minijinja
 
-from bridge.rules import filters, template
+from bridge.rules import filters, tags, template
 from bridge.rules.text import clip
 
 _TOKEN = re.compile(
@@ -110,7 +110,7 @@ class Expression:
         Raises:
             ValueError: it is not exactly one ``{{ … }}``, or does not parse.
         """
-        parts = list(template.pieces(source.strip())) if isinstance(source, str) else []
+        parts = list(tags.pieces(source.strip())) if isinstance(source, str) else []
         if len(parts) != 1 or parts[0].kind != "{{":
             raise ValueError('write one expression, in quotes: "{{ temp > 30 }}"')
         self.source = parts[0].inner.strip()

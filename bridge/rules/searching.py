@@ -4,7 +4,8 @@ all of it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from bridge.rules import anchors, nested
 from bridge.rules.text import Regex
@@ -38,3 +39,32 @@ class Search(nested.Parsed):
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         return {"anyOf": [{"type": "string", "pattern": "^/"}, {"const": True}], "examples": [r"/temp=([-\d.]+)/"]}
+
+
+class Beside(nested.Parsed):
+    """A search, or ``{key: a search}`` for one in another text that stands beside it."""
+
+    key: ClassVar[str]
+    example: ClassVar[str]
+
+    def __init__(self, written: Any) -> None:
+        self.is_beside = isinstance(written, Mapping)
+        if not self.is_beside:
+            self.search = Search.parse(written)
+            return
+        if wrong := [((key,), nested.unknown(key, (self.key,))) for key in written if key != self.key]:
+            raise nested.error(wrong)
+        if not written:
+            raise ValueError(f"write {self.example}")
+        (self.search,) = nested.each(Search.parse, written.items())
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        search = Search.json_schema()
+        beside = {
+            "type": "object",
+            "properties": {cls.key: search},
+            "required": [cls.key],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [search, beside]}

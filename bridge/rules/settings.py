@@ -13,7 +13,7 @@ import pydantic
 
 from bridge import plugins, rules, schema
 from bridge.mail import limits
-from bridge.rules import aftermath, counting, expectation, flags, nested, template, timing
+from bridge.rules import aftermath, counting, expectation, flags, nested, tags, timing
 from bridge.rules.sources import Extract, ValueName
 
 RETRY_FOR_S = 86_400.0
@@ -200,7 +200,7 @@ class Aftermath(schema.Model):
 
 
 def _flag(name: str) -> str:
-    return name if template.is_template(name) else flags.wire(name)
+    return name if tags.is_template(name) else flags.wire(name)
 
 
 def _event(value: Any) -> Any:

@@ -11,19 +11,17 @@ so that no mail gets out of its segment.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import functools
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import minijinja
 
 from bridge import errors, spelling
-from bridge.rules import filters, lookups, named
+from bridge.rules import filters, lookups, named, tags
 
 _BUILT_IN = (  # the engine's own filters that rules have a use for; it does not list them
     *("abs", "bool", "capitalize", "default", "first", "float", "int", "items", "join", "last", "length", "lower"),
@@ -32,12 +30,7 @@ _BUILT_IN = (  # the engine's own filters that rules have a use for; it does not
 )
 ZONE = "_zone"  # the name of the bridge's time zone among the values: for the filters, no rule can write it
 FUEL = 1_000_000  # instructions a render; a template with a loop over a mail's attachments needs some hundred
-_OPENING = re.compile(r"\{[{%#]")
-_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
-_INSIDE = re.compile(rf"{_QUOTED}|%\}}|[{{}}]", re.DOTALL)
-_USES = re.compile(rf"{_QUOTED}|(\||\bis\b(?:\s+not\b)?)\s*([A-Za-z_]\w*)")
-_TOJSON = re.compile(r"\|\s*tojson\s*(?:\(.*\)\s*)?$", re.DOTALL)
-_QUOTED_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_USES = re.compile(rf"{tags.QUOTED}|(\||\bis\b(?:\s+not\b)?)\s*([A-Za-z_]\w*)")
 _OTHERS = re.compile(r"\s*(?:include|import|from|extends)\b")
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -47,57 +40,6 @@ _GAPS = (  # a text for each undefined value, however deep in lists and maps
     "{%- elif value is sequence and value is not string -%}"
     "{%- for one in value -%}{{- _gaps(one) -}}{%- endfor -%}{%- endif -%}{%- endmacro -%}"
 )
-
-Kind = Literal["text", "{{", "{%", "{#"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of plain text, or one tag with its braces."""
-
-    kind: Kind
-    text: str
-
-    @property
-    def inner(self) -> str:
-        """What stands between a tag's braces, without the marks that eat white space."""
-        return self.text[2:-2].removeprefix("-").removeprefix("+").removesuffix("-").removesuffix("+")
-
-
-def pieces(source: str) -> Iterator[Piece]:
-    """A template cut into text and tags. A tag that is never closed is one piece to the end."""
-    at = 0
-    while opening := _OPENING.search(source, at):
-        if opening.start() > at:
-            yield Piece("text", source[at : opening.start()])
-        kind: Kind = opening[0]  # type: ignore[assignment]  # the pattern has no others
-        end = _end(source, kind, opening.end())
-        yield Piece(kind, source[opening.start() : end])
-        at = end
-    if at < len(source):
-        yield Piece("text", source[at:])
-
-
-def _end(source: str, kind: Kind, at: int) -> int:
-    """Behind the tag that was opened before ``at``: braces within it have to be closed first, and quoted ones do not
-    count.
-    """
-    if kind == "{#":
-        return source.find("#}", at) + 2 if "#}" in source[at:] else len(source)
-    depth = 0
-    while match := _INSIDE.search(source, at):
-        at = match.end()
-        if match[0] == "{":
-            depth += 1
-        elif match[0] == "}" and kind == "{{" and not depth and source.startswith("}", at):
-            return at + 1
-        elif match[0] == "}":
-            depth = max(0, depth - 1)
-        elif match[0] == "%}" and kind == "{%":
-            return at
-        elif match[0] == "%}":
-            at -= 1  # a brace behind a remainder sign
-    return len(source)
 
 
 @functools.cache
@@ -144,7 +86,7 @@ def names(source: str) -> frozenset[str]:
 
 def unknown_uses(source: str) -> Iterator[str]:
     """What to say of each filter and test that the engine does not have."""
-    for piece in pieces(source):
+    for piece in tags.pieces(source):
         for use in _USES.finditer(piece.inner) if piece.kind in ("{{", "{%") else ():
             if use[2] and not _has(use[1] == "|", use[2]):
                 is_filter = use[1] == "|"
@@ -164,11 +106,6 @@ def _has(is_filter: bool, name: str) -> bool:
     return True
 
 
-def is_template(written: object) -> bool:
-    """Whether there is a tag in it."""
-    return isinstance(written, str) and _OPENING.search(written) is not None
-
-
 class Template:
     """One string of a rule."""
 
@@ -184,11 +121,11 @@ class Template:
         self._expression: str | None = None
         self._lookup: lookups.Lookup | None = None
         self._filled: lookups.Filled | None = None
-        self.is_literal = not is_template(source)
+        self.is_literal = not tags.is_template(source)
         if not self.is_literal:
-            self._compile(list(pieces(source)))
+            self._compile(list(tags.pieces(source)))
 
-    def _compile(self, parts: Sequence[Piece]) -> None:
+    def _compile(self, parts: Sequence[tags.Piece]) -> None:
         if any(part.kind == "{%" and _OTHERS.match(part.inner) for part in parts):
             raise ValueError("a template cannot include another")
         self.names = named.of(names(self.source))
@@ -227,7 +164,7 @@ class Template:
         found = lookups.lookup(inner)
         return found if found is not None and found.name in self.names else None
 
-    def _pieced(self, parts: Sequence[Piece]) -> lookups.Filled | None:
+    def _pieced(self, parts: Sequence[tags.Piece]) -> lookups.Filled | None:
         """Text and lookups; None where there is anything else. A tag that eats the white space around it is more than
         a lookup.
         """
@@ -308,7 +245,7 @@ class Segments:
 def _split(source: str) -> list[str]:
     """At each ``/`` that does not stand within a tag."""
     segments = [""]
-    for piece in pieces(source):
+    for piece in tags.pieces(source):
         first, *others = piece.text.split("/") if piece.kind == "text" else [piece.text]
         segments[-1] += first
         segments += others
@@ -321,26 +258,3 @@ def clean(segment: str) -> str:
     if segment.startswith("$"):
         segment = "_" + segment[1:]
     return "_" if segment in ("", ".", "..") else segment
-
-
-def bare_json(source: str) -> bool:
-    """Whether a string looks like JSON and has a value in it that is not put there whole by ``tojson``. In quotes it is
-    no better: a quote in the mail ends them.
-    """
-    written, is_bare = "", False
-    for part in pieces(source):
-        if part.kind == "text":
-            written += part.text
-        elif part.kind == "{{":
-            in_quotes = '"' in _QUOTED_TEXT.sub("", written)
-            is_bare = is_bare or in_quotes or not _TOJSON.search(part.inner)
-            written += "0" if in_quotes else '"0"'  # a text can stand for a key, too
-    return is_bare and written.lstrip()[:1] in ("{", "[") and _is_json(written)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import pydantic
 
 from bridge import errors, schema
-from bridge.rules import failing, named, template
+from bridge.rules import failing, named, tags, template
 
 POSIX_S = 1e9  # a number from here on is a moment: nothing waits for 31 years
 _LATEST = datetime.datetime.max.replace(tzinfo=datetime.UTC).timestamp()
@@ -106,7 +106,7 @@ def _moment(value: datetime.date, zone: datetime.tzinfo) -> Time:
 
 
 def _setting(value: Any) -> Any:
-    return value if template.is_template(value) else schema.duration_s(value)
+    return value if tags.is_template(value) else schema.duration_s(value)
 
 
 _DURATION = pydantic.TypeAdapter(schema.Duration).json_schema()

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bridge import plugins, rules
-from bridge.rules import regex, settings, sink_fields, template, text, values, verify
+from bridge.rules import regex, settings, sink_fields, tags, template, text, values, verify
 from bridge.rules.nested import Place
 from bridge.rules.worst_case import bounds, widths
 
 Names = frozenset[str]
 _SILENT = (str, bytes, int, float, frozenset, type(None), type, text.Plain, regex.Pattern)  # have no named groups
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", re.DOTALL)
+_QUOTED = re.compile(tags.QUOTED, re.DOTALL)
 Template = tuple[Place, str, str]  # where, what is written, and what comes of it where a value is missing
 _DEAD, _NO_RESET, _FAILS, _NOT_DONE = (
     "the delivery would be dead",
@@ -117,7 +117,7 @@ def _strings(at: Place, written: Any, without: str) -> Iterator[Template]:
 def _bare(source: str) -> Names:
     """The values that a template cannot do without."""
     made = template.Template(source)
-    code = " ".join(_QUOTED.sub('""', one.inner) for one in template.pieces(source) if one.kind in ("{{", "{%"))
+    code = " ".join(_QUOTED.sub('""', one.inner) for one in tags.pieces(source) if one.kind in ("{{", "{%"))
     return frozenset(name for name in {name.partition(".")[0] for name in made.names} if _is_bare(name, code))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from bridge import plugins, rules, spelling
-from bridge.rules import settings, template, view, when
+from bridge.rules import settings, tags, template, view, when
 from bridge.rules.nested import Place
 from bridge.rules.sources import Extract
 
@@ -76,7 +76,7 @@ class _Fields:
             self.has_others = self.has_others or not self._is_flat(written)
         elif isinstance(written, Mapping):
             for key, value in written.items():
-                self.has_others = self.has_others or template.is_template(key)
+                self.has_others = self.has_others or tags.is_template(key)
                 self.names.add(str(key))
                 self.read(value)
         elif isinstance(written, list | tuple):
@@ -85,7 +85,7 @@ class _Fields:
 
     def _is_flat(self, written: str) -> bool:
         """Whether a text cannot become a map: there is more in it than one ``{{ … }}``, or that has none to offer."""
-        parts = list(template.pieces(written))
+        parts = list(tags.pieces(written))
         if len(parts) != 1 or parts[0].kind != "{{":
             return True
         try:

@@ -14,7 +14,7 @@ import pydantic
 import structlog
 
 from bridge import plugins, rules, spelling
-from bridge.rules import settings, template, unused_keys, verify_action
+from bridge.rules import settings, tags, template, unused_keys, verify_action
 from bridge.rules import when as when_
 from bridge.rules.nested import Place
 from bridge.rules.sources import Extract, ValueName, checked_name
@@ -92,7 +92,7 @@ def _raw_action(written: Any, kinds: Mapping[str, str], known: Known) -> Iterato
     reset = written.get("reset")
     if isinstance(reset, Mapping) and "payload" in reset:  # its `after` may be what is wrong
         after = reset.get("after")
-        mended = {"after": after} if template.is_template(after) else _SOUND_RESET
+        mended = {"after": after} if tags.is_template(after) else _SOUND_RESET
         written = {**written, "reset": {**mended, "payload": reset["payload"]}}
     one, _ = _mended(settings.Action, {**written, "sink": written["sink"] if has_sink else "?"})
     if one is not None:

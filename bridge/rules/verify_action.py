@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 
 from bridge import plugins, schema, sinks, spelling
-from bridge.rules import nested, settings, sink_fields, sources, template, unused_keys, values, view
+from bridge.rules import nested, settings, sink_fields, sources, tags, template, unused_keys, values, view
 from bridge.rules.nested import Place
 
 Fault = tuple[Place, str]
@@ -169,7 +169,7 @@ def _segments(name: str, written: str, known: Known) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
         return
-    if name == sink_fields.PATH and any(one.kind == "text" and "?" in one.text for one in template.pieces(written)):
+    if name == sink_fields.PATH and any(one.kind == "text" and "?" in one.text for one in tags.pieces(written)):
         yield 'a path has no query: this "?" would be sent as a letter of the path'
     yield from known.unknown(made.names)
     yield from template.unknown_uses(written)
@@ -177,7 +177,7 @@ def _segments(name: str, written: str, known: Known) -> Iterator[str]:
 
 def _payload(written: Any, at: Place, known: Known) -> Iterator[Fault]:
     yield from strings(written, at, known)
-    if isinstance(written, str) and template.bare_json(written):
+    if isinstance(written, str) and tags.bare_json(written):
         yield at, "a mail could break this JSON; write the payload as a map, or the value with | tojson and no quotes"
 
 

@@ -31,7 +31,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from bridge import errors
+from bridge import dial, errors
 from bridge.sinks import _dial, _mqtt_packet, _mqtt_reasons
 
 TICK_S = 1.0  # how often keepalive and acknowledgements are looked after
@@ -293,7 +293,7 @@ class Link:
                 errors.Refused(f"{self._address}: it does not accept the certificate in `cert_file`, or wants one")
             )
         elif self._client.fault is not None:
-            self._end(errors.Unavailable(f"{self._address}: {_dial.why_not(self._client.fault)}"))
+            self._end(errors.Unavailable(f"{self._address}: {dial.why_not(self._client.fault)}"))
         elif reason.value == 0x8D:
             self._end(errors.Unavailable(f"{self._address}: it has fallen silent"))
         else:

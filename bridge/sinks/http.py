@@ -21,7 +21,7 @@ import httpx
 import pydantic
 
 import bridge
-from bridge import errors, schema, sinks
+from bridge import dial, errors, schema, sinks
 from bridge.delivery import Delivery, Receipt
 from bridge.sinks import _dial, _url
 
@@ -244,15 +244,7 @@ def _now() -> datetime.datetime:
 
 
 def _why_not(error: BaseException) -> str:
-    """The reason lies at the bottom of the chain: httpx, httpcore, anyio, several attempts at once, OSError."""
-    if isinstance(error, httpx.ConnectTimeout):
-        return "it does not answer"
-    reason: BaseException = error
-    below: BaseException | None = error
-    while below is not None:
-        reason = below if isinstance(below, OSError) else reason
-        below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
-    return _dial.why_not(reason)
+    return "it does not answer" if isinstance(error, httpx.ConnectTimeout) else dial.why_not(dial.cause(error))
 
 
 PLUGIN = sinks.Plugin(settings=Settings, action=Action, make=Http, target="path")

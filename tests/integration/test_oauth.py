@@ -241,7 +241,7 @@ async def test_a_sign_in_as_somebody_else_is_kept_and_told_of(dovecot: Dovecot, 
     [
         ({}, ["--timeout", "0.3"], 1, "mailwire: nobody signed in within 0.3 s"),
         ({"provider": "google"}, ["--device"], 2, "Google gives no mail access by device code; sign in by browser"),
-        ({"provider": "http://127.0.0.1:9"}, [], 1, "mailwire: 127.0.0.1:9 cannot be reached: Connection refused"),
+        ({"provider": "http://127.0.0.1:9"}, [], 1, "mailwire: 127.0.0.1:9 cannot be reached: nothing listens there"),
     ],
 )
 async def test_what_cannot_be_is_told_in_a_line(

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from bridge.rules import template
+from bridge.rules import tags
 from bridge.rules.worst_case import bounds, widths
 from bridge.rules.worst_case.bounds import Bound
 from bridge.rules.worst_case.widths import Width
@@ -30,7 +30,7 @@ _HARMLESS = re.compile(r"\s*(?:if|elif|else|endif)\b")
 
 def rendered(source: str, scope: Mapping[str, Bound]) -> Bound:
     """Of what a template renders to; ``scope`` has the values that it can name."""
-    parts = list(template.pieces(source))
+    parts = list(tags.pieces(source))
     if all(part.kind == "text" for part in parts):
         return bounds.fixed(source)
     if len(parts) == 1 and parts[0].kind == "{{":
@@ -44,7 +44,7 @@ def rendered(source: str, scope: Mapping[str, Bound]) -> Bound:
     return dataclasses.replace(bounds.of_text(found, found.chars), loose=is_loose)
 
 
-def _piece(part: template.Piece, scope: Mapping[str, Bound]) -> Bound:
+def _piece(part: tags.Piece, scope: Mapping[str, Bound]) -> Bound:
     if part.kind == "text":
         return bounds.of_text(dataclasses.replace(widths.exactly(part.text), least=len(part.text.strip())))
     if part.kind == "{{":

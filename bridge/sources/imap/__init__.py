@@ -7,8 +7,9 @@ From the bottom up:
 
     client.py     what imapclient does here: names of folders, LIST
     connection.py one connection: commands, answers, IDLE, NOTIFY
+    news.py       what the server tells of the folder in between
     login.py      who we are, and what to do when the server says no (trial.py: just that)
-    dial.py       from a host's name to a connected socket
+    dialling.py   from a host's name to a connected, secured socket (bridge.dial)
     wire.py       a connection's socket: octets counted, every answer under a deadline, nothing that blocks
     frames.py     octets → responses, however they were cut
     response.py   responses → values
@@ -59,8 +60,7 @@ class ImapSource:
     """Watches the folders of one mailbox; see ``bridge.sources.Source``.
 
     ``wants`` may be replaced at any time, and holds from the next fetch on: each batch says which one it was fetched
-    with. ``hub`` is shared by all sources of an
-    event loop. ``tokens`` are for a mailbox with ``oauth``.
+    with. ``hub`` is shared by all sources of an event loop. ``tokens`` are for a mailbox with ``oauth``.
     """
 
     def __init__(

@@ -7,13 +7,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
-from bridge import errors
+from bridge import errors, turns
 from bridge.mail import Mail, Place, limits
 from bridge.sources import Wants
 from bridge.sources.imap import client, faults, frames, response
@@ -35,6 +34,7 @@ class Found:
     unnamed: bool = False  # something came that could not be read, and does not say for which mail
     refused: str = ""  # the server's NO or BAD
     code: bytes = b""
+    proven: bool = False  # whether the server had shown, right before, that it gives mails (``blame``)
 
     def add(self, other: Found) -> None:
         self.mails.update(other.mails)
@@ -46,20 +46,6 @@ class Found:
         return sorted((*self.mails, *self.bad))
 
 
-class Turns:
-    """Gives the event loop its turn now and then."""
-
-    __slots__ = ("_began",)
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    async def pause(self) -> None:
-        if time.monotonic() - self._began > _TURN_S:
-            await asyncio.sleep(0)
-            self._began = time.monotonic()
-
-
 class Assembler:
     """Reads mails of one folder, for rules that want more or less of them."""
 
@@ -69,14 +55,14 @@ class Assembler:
 
     async def read(self, answer: connection_.Answer, asked: Callable[[int], bool]) -> Found:
         """The mails in an answer to the first fetch, of those that were asked for."""
-        found = await self.sorted_(answer.untagged, asked)
+        found = await self.of(answer.untagged, asked)
         found.refused = "" if answer.ok else client.readable(answer.text) or answer.status
         found.code = answer.code
         return found
 
-    async def sorted_(self, responses: Sequence[frames.Pieces], asked: Callable[[int], bool]) -> Found:
+    async def of(self, responses: Sequence[frames.Pieces], asked: Callable[[int], bool]) -> Found:
         """The mails in these responses; what is about something else is passed over."""
-        found, turns = Found(), Turns()
+        found, turn = Found(), turns.Turns(_TURN_S)
         items: dict[int, dict[bytes, Any]] = {}
         heavy: set[int] = set()
         for pieces in responses:
@@ -88,14 +74,14 @@ class Assembler:
                 continue
             if large and uid is not None:
                 heavy.add(uid)
-            await turns.pause()
+            await turn.pause()
         for uid in sorted(items):
             if asked(uid) and b"BODYSTRUCTURE" in items[uid] and uid not in found.bad:
                 if uid in heavy:
                     await asyncio.to_thread(self._assemble, uid, items[uid], found)
                 else:
                     self._assemble(uid, items[uid], found)
-                await turns.pause()
+                await turn.pause()
         return found
 
     def _assemble(self, uid: int, items: dict[bytes, Any], found: Found) -> None:

@@ -14,19 +14,18 @@ from typing import Literal
 
 from bridge import errors
 from bridge.sources import settings as settings_
-from bridge.sources.imap import client, dial, frames, response, tls, wire
+from bridge.sources.imap import client, dialling, frames, news, response, wire
 from bridge.sources.imap import hub as hub_
 
 _GREETING = re.compile(rb"\* (OK|PREAUTH|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _EVENT = re.compile(rb"\* (\d{1,20}) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
 _STATUS = re.compile(rb"\* (OK|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _TAGGED = re.compile(rb"[A-Za-z0-9]+ (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
-_PUSHES_BYTES = 4 * 1024 * 1024  # of mails that the server sent by itself
 _ANSWER_BYTES = 256 * 1024 * 1024  # of one command; chunks are far below
 _TURNS = 4  # of an AUTHENTICATE
 
 LATER = frozenset({b"UNAVAILABLE", b"INUSE", b"LIMIT", b"SERVERBUG"})  # RFC 5530: the same may do in a while
-Kind = Literal["command", "idle", "done"]
+Kind = Literal["command", "fetch", "idle", "done"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,49 +54,12 @@ class Selected:
     exists: int
 
 
-class Pushes:
-    """The mails that the server sent by itself (NOTIFY, RFC 5465), until somebody takes them."""
-
-    __slots__ = ("announced", "at", "octets", "responses")
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.responses: list[frames.Pieces] = []
-        self.octets = 0
-        self.announced = 0  # mails that an EXISTS told of meanwhile
-        self.at: float | None = None  # monotonic time of the first of them
-
-    def add(self, pieces: frames.Pieces) -> None:
-        """Keeps it, but no more than memory allows: then they are not complete, and are asked for."""
-        if self.octets < _PUSHES_BYTES:
-            self.responses.append(pieces)
-            self.octets += sum(map(len, pieces))
-
-    @property
-    def complete(self) -> bool:
-        return len(self.responses) >= self.announced
-
-
 class Connection:
     """Made without I/O; ``open`` comes first."""
 
     __slots__ = (
-        "_awaited",
-        "_fetched_seq",
-        "_fetching",
-        "_hub",
-        "_idle_tag",
-        "_tags",
-        "_wire",
-        "arrived",
-        "capabilities",
-        "exists",
-        "pushed",
-        "pushes",
-        "selected",
-        "settings",
+        *("_awaited", "_hub", "_idle_tag", "_tags", "_wire"),
+        *("capabilities", "news", "selected", "settings"),
     )
 
     def __init__(self, settings: settings_.Mailbox, hub: hub_.Hub) -> None:
@@ -109,12 +71,7 @@ class Connection:
         self._idle_tag: bytes | None = None
         self.capabilities: frozenset[bytes] = frozenset()
         self.selected: tuple[str, int] | None = None  # folder, uidvalidity
-        self.exists = 0
-        self.arrived = 0  # how many mails the server announced since we last looked
-        self.pushed: float | None = None  # monotonic time at which the first of them was read
-        self._fetched_seq = 0  # the highest message that the answer under way has brought
-        self._fetching = False  # whether the commands under way fetch mails themselves
-        self.pushes: Pushes | None = None  # where the server sends new mails unasked
+        self.news = news.News()
 
     # Opening
 
@@ -125,7 +82,7 @@ class Connection:
             errors.Disconnected: nobody answers, or not in time.
             errors.SourceError: TLS cannot be had, or the other end is no IMAP server.
         """
-        self._wire = await dial.dial(self.settings, self._hub)
+        self._wire = await dialling.connected(self.settings, self._hub)
         greeting = (await self._line.response())[0]
         known = _GREETING.match(greeting)
         if known is None:
@@ -133,9 +90,8 @@ class Connection:
         kind, text = known[1].upper(), known[2] or b""
         if kind == b"BYE":
             raise errors.Disconnected(f"the server says goodbye: {client.readable(text)}")
-        self._learn(text)
-        if not self.capabilities:
-            await self.learn()
+        if not self._learn(text):
+            await self._ask_capabilities()
         if self.settings.tls == "starttls":
             await self._start_tls()
         return kind == b"PREAUTH"
@@ -149,10 +105,10 @@ class Connection:
             raise errors.SourceError(f"the server refuses STARTTLS: {client.readable(answer.text)}")
         if len(self._line.frames):
             raise errors.SourceError("the server sent something before TLS began that is not protected by it")
-        await tls.secure(self._line, self.settings)
-        await self.learn()  # what was said before TLS is void
+        await dialling.secure(self._line, self.settings)
+        await self._ask_capabilities()  # what was said before TLS is void
 
-    async def learn(self) -> None:
+    async def _ask_capabilities(self) -> None:
         """Asks what the server can do."""
         (answer,) = await self.run(b"CAPABILITY")
         told = (pieces[0] for pieces in answer.untagged if is_named(pieces, b"CAPABILITY"))
@@ -168,7 +124,7 @@ class Connection:
     async def logged_in(self, answer: Answer | None) -> None:
         """Many servers have more to offer after the login; most say so in its answer."""
         if answer is None or not self._learn(answer.text):
-            await self.learn()
+            await self._ask_capabilities()
 
     # Commands
 
@@ -181,11 +137,6 @@ class Connection:
     @property
     def idling(self) -> bool:
         return self._idle_tag is not None
-
-    @property
-    def news(self) -> bool:
-        """Whether the server announced mails that no answer has brought yet."""
-        return self.arrived > 0
 
     def post(self, *commands: bytes, idle: bool = False) -> None:
         """Sends commands in one write, ending an IDLE before and beginning one behind them if asked. ``collect``
@@ -200,8 +151,8 @@ class Connection:
             self._tags += 1
             tag = b"m%d" % self._tags
             out.append(tag + b" " + command + b"\r\n")
-            self._awaited.append((tag, "idle" if number == len(commands) else "command"))
-        self._fetching = any(command.startswith(b"UID FETCH ") for command in commands)
+            fetches = command.startswith(b"UID FETCH ")
+            self._awaited.append((tag, "idle" if number == len(commands) else "fetch" if fetches else "command"))
         self._line.send(b"".join(out))
 
     async def collect(self, count: int) -> list[Answer]:
@@ -211,15 +162,14 @@ class Connection:
             errors.Disconnected: the connection ended, an answer was late, or it is not IMAP.
         """
         answers: list[Answer] = []
-        self._fetched_seq = 0
+        self.news.answers_begin()
         while len(answers) < count or (self._awaited and self._awaited[0][1] == "done"):
             tag, kind = self._awaited[0]
             answer = await self._answer(tag, kind)
             del self._awaited[0]
             if kind != "done":
                 answers.append(answer)
-        self._fetched_seq = 0
-        self._fetching = False
+        self.news.answers_end()
         return answers
 
     async def run(self, *commands: bytes) -> list[Answer]:
@@ -238,10 +188,6 @@ class Connection:
                 return _tagged(pieces[0], [])
             self._line.send(reply(pieces[0][1:].strip()) + b"\r\n")
         raise errors.Disconnected("the server asks on and on")
-
-    def looking(self) -> None:
-        """What is asked next brings whatever was announced so far; an EXISTS from here on is news again."""
-        self.arrived, self.pushed = 0, None
 
     async def _answer(self, tag: bytes, kind: Kind) -> Answer:
         untagged: list[frames.Pieces] = []
@@ -290,13 +236,13 @@ class Connection:
         """
         if event := _EVENT.match(pieces[0]):
             number, kind = int(event[1]), event[2].upper()
-            if kind == b"FETCH":
-                return self._brought(number, pieces)
             if kind == b"EXISTS":
-                self._announced(number)
-            else:
-                self.exists -= 1
-                self._fetched_seq -= 1
+                self.news.tells(number, at=self._line.read_at)
+            elif kind == b"EXPUNGE":
+                self.news.removes()
+            elif len(pieces) > 1:  # else flags that changed, no mail
+                self._line.extend()
+                return self.news.brings(number, pieces, asked=any(kind == "fetch" for _, kind in self._awaited))
         elif status := _STATUS.match(pieces[0]):
             self._told(status[1].upper(), status[2] or b"")
         return False
@@ -310,35 +256,10 @@ class Connection:
         if code == b"UIDVALIDITY" and self.selected and argument.isdigit() and int(argument) != self.selected[1]:
             raise errors.Disconnected("the folder's UIDVALIDITY changed")
 
-    def _announced(self, number: int) -> None:
-        # Any EXISTS counts as news, even one that names no more than we know of: some servers leave out an EXPUNGE.
-        # Only mails that this very answer has brought already are none (a push that DONE flushed out before the FETCH).
-        if number > self._fetched_seq:
-            more = max(number - self.exists, 1)
-            self.arrived += more
-            self.pushed = self.pushed if self.pushed is not None else self._line.read_at
-            if self.pushes is not None:
-                self.pushes.announced += more
-                self.pushes.at = self.pushes.at if self.pushes.at is not None else self._line.read_at
-        self.exists = number
-
-    def _brought(self, number: int, pieces: frames.Pieces) -> bool:
-        if len(pieces) == 1:
-            return False  # flags that changed, no mail
-        self._line.extend()
-        if self.pushes is not None:
-            if self._fetching:
-                return False  # who asked may not have asked for this one: what was announced stays news
-            self.pushes.add(pieces)
-        self._fetched_seq = max(self._fetched_seq, number)
-        if number >= self.exists:
-            self.looking()
-        return self.pushes is not None
-
     async def notify(self, items: bytes) -> bool:
         """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2). Whether it does."""
         (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge))" % items)
-        self.pushes = Pushes() if answer.ok else None
+        self.news.notified = answer.ok
         return answer.ok
 
     async def select(self, folder: str, *, read_only: bool) -> Selected:
@@ -359,8 +280,8 @@ class Connection:
         if uidnext is not None:
             response.checked(uidnext - 1 or 1, "UIDNEXT")  # that of a folder whose UIDs are used up is one too large
         self.selected = (folder, uidvalidity)
-        self.looking()
-        return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.exists)
+        self.news.looking()
+        return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.news.exists)
 
     async def _unopened(self, folder: str, answer: Answer) -> errors.SourceError:
         if answer.code in LATER:

@@ -5,12 +5,12 @@ parts in chunks.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge import errors
 from bridge.mail import Mail
-from bridge.sources.imap import assembling, client, frames, response
+from bridge.sources.imap import assembling, client, response
 from bridge.sources.imap import connection as connection_
 from bridge.sources.imap.asking import Ask, Withheld, halves, ranges
 
@@ -65,7 +65,7 @@ async def _large(ask: Ask, found: assembling.Found, uid: int, section: str, octe
         for answer in answers:
             if not answer.ok:
                 raise Withheld(uid, f"a part of it: {client.readable(answer.text)}", proven=True)
-        chunks = _chunks(_untagged(answers), uid, section)
+        chunks = _chunks(_Brought(answers), uid, section)
         for origin, count in zip(origins, counts, strict=True):
             chunk = chunks.get(origin, b"")[:count]
             content += chunk
@@ -75,35 +75,44 @@ async def _large(ask: Ask, found: assembling.Found, uid: int, section: str, octe
     _put(found, uid, {section: bytes(content)}, {section: octets})
 
 
-def _untagged(answers: Sequence[connection_.Answer]) -> list[frames.Pieces]:
-    """Of all answers: a server that works on several commands at once answers one in the other's place (Dovecot)."""
-    return [pieces for answer in answers for pieces in answer.untagged]
+class _Brought:
+    """What all of some answers brought, read once: a server that works on several commands at once answers one in the
+    other's place (Dovecot).
+    """
+
+    def __init__(self, answers: Sequence[connection_.Answer]) -> None:
+        self.items: dict[int, list[Mapping[bytes, Any]]] = {}  # by UID
+        self.illegible: set[int | None] = set()  # the UIDs; None is in it where not even that is plain
+        for pieces in (pieces for answer in answers for pieces in answer.untagged):
+            try:
+                fetched = response.fetched(pieces)
+            except errors.MailError:
+                self.illegible.add(response.uid_of(pieces))
+                continue
+            uid = fetched.get(b"UID") if fetched else None
+            if fetched and isinstance(uid, int):
+                self.items.setdefault(uid, []).append(fetched)
 
 
-def _chunks(untagged: Sequence[frames.Pieces], uid: int, section: str) -> dict[int, bytes]:
+def _chunks(brought: _Brought, uid: int, section: str) -> dict[int, bytes]:
     """Origin → octets."""
     found: dict[int, bytes] = {}
-    for pieces in untagged:
-        try:
-            fetched = response.fetched(pieces)
-        except errors.MailError:
-            continue
-        if fetched is None or fetched.get(b"UID") != uid:
-            continue
-        for item, value in fetched.items():
-            name, _, origin = item.removesuffix(b">").partition(b"<")
-            if name == b"BODY[%s]" % section.encode() and isinstance(value, bytes):
-                found[int(origin or 0)] = value
+    for item, value in (pair for items in brought.items.get(uid, ()) for pair in items.items()):
+        name, _, origin = item.removesuffix(b">").partition(b"<")
+        if name == b"BODY[%s]" % section.encode() and isinstance(value, bytes):
+            found[int(origin or 0)] = value
     return found
 
 
 async def _contents(ask: Ask, found: assembling.Found, wanted: Sequence[_Command], *, idle: bool) -> None:
     commands = [b"UID FETCH %s (UID %s)" % (ranges(uids), _partials(items)) for uids, items in wanted]
     answers = await ask(*commands, idle=idle)
+    brought = _Brought(answers)
     for (uids, items), answer in zip(wanted, answers, strict=True):
-        ok = _fill(_untagged(answers), frozenset(uids), dict(items), found) and answer.ok
+        for uid in uids:
+            _fill(found, uid, dict(items), brought.items.get(uid, ()))
         missing = [uid for uid in uids if uid in found.needs]
-        if ok or not missing:
+        if not missing or (answer.ok and brought.illegible.isdisjoint((None, *missing))):
             continue  # what is not there by now is gone: the rules see what there is of it
         if len(uids) == 1:  # its header was given just before
             raise Withheld(uids[0], f"a part of it: {client.readable(answer.text)}", proven=True)
@@ -111,24 +120,12 @@ async def _contents(ask: Ask, found: assembling.Found, wanted: Sequence[_Command
             await _contents(ask, found, [(half, items)], idle=idle)
 
 
-def _fill(
-    untagged: Sequence[frames.Pieces], uids: Collection[int], wanted: Mapping[str, int], found: assembling.Found
-) -> bool:
-    """Whether all of it could be read."""
-    ok = True
-    for pieces in untagged:
-        try:
-            fetched = response.fetched(pieces)
-        except errors.MailError:
-            ok = False
-            continue
-        uid = fetched.get(b"UID") if fetched else None
-        if fetched and uid in uids and uid in found.needs and uid in found.mails:
-            given = {section: fetched.get(b"BODY[%s]" % section.encode()) for section in wanted}
-            if any(b"BODY[%s]" % section.encode() in fetched for section in wanted):
-                _put(found, uid, given, wanted)
-                del found.needs[uid]
-    return ok
+def _fill(found: assembling.Found, uid: int, wanted: Mapping[str, int], brought: Sequence[Mapping[bytes, Any]]) -> None:
+    for items in brought:
+        given = {section: items[name] for section in wanted if (name := b"BODY[%s]" % section.encode()) in items}
+        if given and uid in found.needs and uid in found.mails:
+            _put(found, uid, dict.fromkeys(wanted) | given, wanted)
+            del found.needs[uid]
 
 
 def _put(found: assembling.Found, uid: int, given: Mapping[str, Any], wanted: Mapping[str, int]) -> None:

@@ -42,8 +42,8 @@ class Fetcher:
 
     __slots__ = ("_place", "_proven", "_session", "_wants")
 
-    def __init__(self, ask: session.Session, *, place: Callable[[int], Place]) -> None:
-        self._session = ask
+    def __init__(self, asks: session.Session, *, place: Callable[[int], Place]) -> None:
+        self._session = asks
         self._place = place
         self._wants: Wants = lambda _: {}  # of the fetch under way
         self._proven = False  # whether the server gave a mail just now, so that a refusal is about the mail
@@ -56,7 +56,7 @@ class Fetcher:
 
     async def pushed(self, responses: Sequence[frames.Pieces], first: int, *, wants: Wants) -> Found:
         """The mails from this UID on that the server sent by itself."""
-        return await assembling.Assembler(self._place, wants).sorted_(responses, lambda uid: uid >= first)
+        return await assembling.Assembler(self._place, wants).of(responses, lambda uid: uid >= first)
 
     async def uids(
         self, uids: Sequence[int], *, wants: Wants, proven: bool = False, ahead: session.Ahead | None = None

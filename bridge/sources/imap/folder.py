@@ -15,14 +15,13 @@ from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Memory, Wants
 from bridge.sources.imap import asking, assembling, fetch, hub, session
 from bridge.sources.imap import blame as blame_
-from bridge.sources.imap import connection as connection_
+from bridge.sources.imap import news as news_
 
 log = structlog.get_logger()
 
 _WORTH_PROVING = 1_000  # mails that would take so many round trips that one more is no matter
 _AHEAD = 1  # pieces that are on their way while one is read
 COMMIT_S = 30.0  # how long all other folders wait for the commit of one mail, while mails go one by one
-
 
 _Piece = tuple[Sequence[int], session.Ahead | None]
 
@@ -32,9 +31,8 @@ class Progress:
     """What outlives a connection."""
 
     cursor: Cursor | None = None  # behind what was handed on
-    chunk: int = (
-        fetch.CHUNK
-    )  # mails a command; halved when a connection breaks over one, until it is clear over which mail
+    # Mails a command; halved when a connection breaks over one, until it is clear over which mail
+    chunk: int = fetch.CHUNK
     blame: blame_.Blame = dataclasses.field(default_factory=blame_.Blame)
     handed: int = 0  # batches
 
@@ -70,26 +68,20 @@ class OpenFolder:
         Raises:
             errors.SourceError: the connection ended, or has to be made anew.
         """
-        connection = self.session.connection
-        if connection.news or await self.session.wait():
-            if connection.pushes is not None and connection.pushes.responses and not connection.news:
-                await self._take_pushed(connection.pushes)
-            else:
-                await self._look()
+        news = self.session.connection.news
+        if news.arrived or news.is_complete or await self.session.wait():
+            await (self._take_pushed(news) if news.is_complete else self._look(news))
         else:
             await self.catch_up(idle=True)
             self.session.reconciled()
 
-    async def _look(self) -> None:
+    async def _look(self, news: news_.News) -> None:
         """The server announced mail: fetches what is behind the cursor at once, without asking for its UIDs first."""
-        connection, progress = self.session.connection, self.progress
-        pushed, arrived = connection.pushed, connection.arrived
+        progress, pushed, arrived = self.progress, news.at, news.arrived
         if self._is_wary or arrived > progress.chunk:
             await self.catch_up(pushed=pushed)
             return
-        connection.looking()
-        if connection.pushes is not None:
-            connection.pushes.clear()
+        news.looking()
         wants = self._wants()
         try:
             found = await self._fetcher.since(self._cursor.uid + 1, wants=wants, idle=True)
@@ -101,14 +93,13 @@ class OpenFolder:
         else:
             await self._take(found, pushed=pushed, wants=wants)
 
-    async def _take_pushed(self, pushes: connection_.Pushes) -> None:
+    async def _take_pushed(self, news: news_.News) -> None:
         """The server sent new mails by itself: not one round trip. What does not add up is looked at closely."""
-        responses, announced, pushed = pushes.responses, pushes.announced, pushes.at
-        complete = pushes.complete and not self._is_wary
-        pushes.clear()
-        first, wants = self._cursor.uid + 1, self._wants()
-        if complete:
-            found = await self._fetcher.pushed(responses, first, wants=wants)
+        responses, announced, pushed = news.responses, news.announced, news.at
+        news.looking()
+        if not self._is_wary:
+            wants = self._wants()
+            found = await self._fetcher.pushed(responses, self._cursor.uid + 1, wants=wants)
             if not found.unnamed and len(found.uids) >= announced:
                 await self._take(found, pushed=pushed, wants=wants)
                 return
@@ -142,9 +133,7 @@ class OpenFolder:
     async def catch_up(self, *, pushed: float | None = None, idle: bool = False) -> None:
         """Everything behind the cursor, in pieces."""
         first = self._cursor.uid + 1
-        self.session.connection.looking()
-        if self.session.connection.pushes is not None:
-            self.session.connection.pushes.clear()
+        self.session.connection.news.looking()
         # n:* always has the last mail in it, however low its UID (RFC 9051, section 9, seq-range)
         uids = [uid for uid in await self.session.search(b"UID %d:*" % first, idle=idle) if uid >= first]
         uidvalidity = self._cursor.uidvalidity
@@ -176,7 +165,7 @@ class OpenFolder:
             try:
                 found = await self._fetched(piece, wants, careful=careful, sent=sent)
                 for group in fetch.together(found, piece):
-                    with self._blamed(group, proven=len(piece) == 1):  # its header was given just now
+                    with self._blamed(group, proven=found.proven):
                         await self._fetcher.complete(found, group)
                     for uid in group:
                         self.progress.blame.handled(self._place(uid))
@@ -189,7 +178,7 @@ class OpenFolder:
         """Asks for the next pieces while the first is being read, and leaves the rest. A mail that may be to blame for
         something is asked for when its turn has come, and nothing beside it.
         """
-        sure = not (careful or self.progress.blame.suspects or self.progress.chunk < fetch.CHUNK)
+        sure = not (careful or self._is_wary)
         while rest and (not ahead or (sure and len(ahead) <= _AHEAD)):
             piece = self._piece(rest[: 1 if careful else self.progress.chunk])
             rest = rest[len(piece) :]
@@ -222,7 +211,9 @@ class OpenFolder:
         first, blame = self._place(uids[0]), self.progress.blame
         proven = first in blame.suspects and await blame_.proven(first, blame, self._fetcher, self.session)
         with self._blamed(uids, proven=proven):
-            return await self._fetcher.uids(uids, wants=wants, proven=proven, ahead=sent)
+            found = await self._fetcher.uids(uids, wants=wants, proven=proven, ahead=sent)
+        found.proven = proven
+        return found
 
     @contextlib.contextmanager
     def _blamed(self, uids: Sequence[int], *, proven: bool) -> Iterator[None]:

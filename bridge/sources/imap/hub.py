@@ -142,19 +142,6 @@ class Hub:
         finally:
             loop.remove_reader(descriptor)
 
-    async def writable(self, connection: Waitable, *, within_s: float) -> bool:
-        """Whether there is room to write within that time."""
-        loop = asyncio.get_running_loop()
-        descriptor = connection.fileno()
-        if descriptor < 0:
-            return True
-        future: asyncio.Future[bool] = loop.create_future()
-        loop.add_writer(descriptor, _resolve, future, True)
-        try:
-            return await self._within(future, within_s)
-        finally:
-            loop.remove_writer(descriptor)
-
     async def _within(self, future: asyncio.Future[bool], within_s: float) -> bool:
         loop = asyncio.get_running_loop()
         if within_s < _LONG_S:
@@ -179,8 +166,13 @@ class Hub:
         lookup = self._lookups.get(key)
         if lookup is None:
             lookup = self._lookups[key] = asyncio.ensure_future(self._look_up(host, port))
-            lookup.add_done_callback(lambda _: self._lookups.pop(key, None))
+            lookup.add_done_callback(lambda done: self._looked_up(key, done))
         return await asyncio.shield(lookup)
+
+    def _looked_up(self, key: tuple[str, int], lookup: asyncio.Future[Addresses]) -> None:
+        del self._lookups[key]
+        if not lookup.cancelled():
+            lookup.exception()  # looked at, even where nobody waits any more
 
     async def _look_up(self, host: str, port: int) -> Addresses:
         async with self._looking_up:  # a name server that is silent must not take every thread of the pool

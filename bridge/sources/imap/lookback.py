@@ -35,7 +35,7 @@ class Lookback:
         *,
         last: int,
         wants: Wants,
-        tokens: contextlib.AbstractAsyncContextManager[oauth.Tokens] | None = None,
+        tokens: contextlib.AbstractAsyncContextManager[oauth.Tokens | None],
     ) -> None:
         self._name = name
         self._settings = settings
@@ -48,7 +48,7 @@ class Lookback:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            tokens = await stack.enter_async_context(self._tokens) if self._tokens is not None else None
+            tokens = await stack.enter_async_context(self._tokens)
             account = account_.Account(self._name, self._settings, hub=hub.Hub(), tokens=tokens)
             connection = await account.connect()
             stack.callback(connection.close)

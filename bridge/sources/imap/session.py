@@ -155,7 +155,7 @@ class Session:
                 return await self._poll()
         loop = asyncio.get_running_loop()
         while not await self._heard():
-            if self.connection.news:  # announced, and what it is comes behind it: soon, or it has to be asked for
+            if self.connection.news.arrived:  # what it is comes behind it: soon, or it has to be asked for
                 if not await self._account.hub.readable(self.connection, within_s=_PUSH_S):
                     return True
                 continue
@@ -169,15 +169,13 @@ class Session:
     async def _heard(self) -> bool:
         while self.connection.hear():  # noqa: ASYNC110 - nothing to wait for: it has more to say, others have their turn
             await asyncio.sleep(0)
-        if self.connection.pushes is None:
-            return self.connection.news
-        return bool(self.connection.pushes.responses) and not self.connection.news
+        return self.connection.news.is_ripe
 
     async def _poll(self) -> bool:
-        if not self.connection.news:
+        if not self.connection.news.arrived:
             await asyncio.sleep(self._account.settings.poll)
             await self.ask(b"NOOP")
-        return self.connection.news
+        return self.connection.news.arrived > 0
 
     async def search(self, criteria: bytes, *, idle: bool = False) -> list[int]:
         """UIDs, ascending.

@@ -11,7 +11,6 @@ import contextlib
 import socket
 import ssl
 import time
-from typing import Literal
 
 from bridge import errors
 from bridge.sources.imap import frames, hub
@@ -26,7 +25,6 @@ _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 def keep_alive(sock: socket.socket) -> None:
     """The operating system looks whether the other end is there; it does not notice one that still acknowledges."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for option, seconds in _KEEPALIVE:
         if hasattr(socket, option):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
@@ -68,55 +66,12 @@ class Wire:
         except (OSError, ValueError) as error:
             raise errors.Disconnected(f"the connection is gone: {error}") from error
 
-    async def upload(self, data: bytes) -> None:
-        """Sends what may be large, waiting for room.
-
-        Raises:
-            errors.Disconnected: the connection is gone, or takes nothing more in time.
-        """
-        rest = memoryview(data)
-        self.round_trips += 1
-        while rest:
-            try:
-                rest = rest[self.sock.send(rest) :]
-            except _NOT_NOW:
-                await self._until("writable", self.timeout_s)
-            except (OSError, ValueError) as error:
-                raise errors.Disconnected(f"the connection is gone: {error}") from error
-        self.extend()
-
-    async def secure(self, context: ssl.SSLContext, server_hostname: str) -> None:
-        """The TLS handshake.
-
-        Raises:
-            ssl.SSLError: it failed.
-            OSError: the connection ended meanwhile.
-            errors.Disconnected: the other end said nothing in time.
-        """
-        secured = context.wrap_socket(self.sock, server_hostname=server_hostname, do_handshake_on_connect=False)
-        self.sock = secured
-        self.extend()
-        while True:
-            try:
-                secured.do_handshake()
-            except ssl.SSLWantReadError:
-                await self._until("readable", self._remaining_s())
-            except ssl.SSLWantWriteError:
-                await self._until("writable", self._remaining_s())
-            else:
-                return
-
     def extend(self) -> None:
         """The answer is under way: from here it has the whole time again."""
         self._deadline = time.monotonic() + self.timeout_s
 
     def _remaining_s(self) -> float:
         return self._deadline - time.monotonic()
-
-    async def _until(self, what: Literal["readable", "writable"], within_s: float) -> None:
-        wait = self._hub.readable if what == "readable" else self._hub.writable
-        if within_s <= 0 or not await wait(self, within_s=within_s):
-            raise errors.Disconnected(f"no answer within {self.timeout_s:g} s")
 
     async def fill(self) -> None:
         """Waits for more octets, until the answer's deadline, which those that came have put off by the time that they
@@ -129,7 +84,7 @@ class Wire:
             try:
                 data = self.sock.recv(_CHUNK)
             except _NOT_NOW:
-                await self._until("readable", self._remaining_s())
+                await self._hub.readable(self, within_s=max(self._remaining_s(), 0))
             except (OSError, ValueError) as error:
                 raise errors.Disconnected(f"the connection is gone: {error}") from error
             else:

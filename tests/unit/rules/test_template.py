@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import errors
-from bridge.rules import template
+from bridge.rules import tags, template
 from tests.unit.rules import making
 
 WHEN = datetime.datetime(2026, 11, 1, 12, 30, tzinfo=datetime.UTC)
@@ -188,7 +188,7 @@ def test_any_text_as_a_template_is_one_or_a_value_error(source: str) -> None:
     ],
 )
 def test_a_value_in_json_that_is_not_put_there_by_tojson_is_seen(source: str, bare: bool) -> None:
-    assert template.bare_json(source) is bare
+    assert tags.bare_json(source) is bare
 
 
 def test_unknown_filters_and_tests_are_seen() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import errors
+from bridge import dial, errors
 from bridge.sinks import _dial
 
 
@@ -34,7 +34,7 @@ def tls_error(reason: str) -> ssl.SSLError:
     ],
 )
 def test_a_failure_is_said_in_words(error: BaseException, said: str) -> None:
-    assert _dial.why_not(error) == said
+    assert dial.why_not(error) == said
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_a_name_of_many_addresses_is_tried_through(monkeypatch: pytest.Mon
             (socket.AF_INET, socket.SOCK_STREAM, 0, "", closed.getsockname()),
             (socket.AF_INET, socket.SOCK_STREAM, 0, "", server.getsockname()),
         ]
-        (await _dial._first(found, "two.example", None, 5.0)).close()
+        (await dial.connected(found, timeout_s=5.0)).close()
 
 
 @pytest.mark.parametrize("host", ["nosuch.invalid", "x" * 300, "a..b"])

@@ -1,0 +1,83 @@
+"""What the server tells of an open folder, whichever answer it comes in: how many mails there are, which it announced,
+and those that it sent by itself (NOTIFY, RFC 5465).
+"""
+
+from __future__ import annotations
+
+from bridge.sources.imap import frames
+
+_PUSHED_BYTES = 4 * 1024 * 1024  # of mails that the server sent by itself
+
+
+class News:
+    """Of one connection.
+
+    Mails are announced by EXISTS. Some answer brings them, or with NOTIFY the server itself, behind the EXISTS. What
+    nobody has brought yet has ``arrived``.
+    """
+
+    __slots__ = ("_brought", "_octets", "announced", "arrived", "at", "exists", "notified", "responses")
+
+    def __init__(self) -> None:
+        self.exists = 0
+        self.notified = False  # whether the server sends new mails by itself
+        self._brought = 0  # the highest message that the answers under way have brought
+        self.looking()
+
+    def looking(self) -> None:
+        """What is asked next brings whatever was announced or sent so far; an EXISTS from here on is news again."""
+        self.arrived = 0  # how many mails were announced and not brought
+        self.announced = 0  # and how many in all
+        self.at: float | None = None  # monotonic time at which the first of them was announced
+        self.responses: list[frames.Pieces] = []  # the mails that the server sent by itself
+        self._octets = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was announced is in hand, sent by the server itself."""
+        return bool(self.responses) and not self.arrived
+
+    @property
+    def is_ripe(self) -> bool:
+        """Whether there is something to take, or to ask for: what is announced with NOTIFY comes by itself."""
+        return self.is_complete if self.notified else self.arrived > 0
+
+    def answers_begin(self) -> None:
+        """Of what they bring, an EXISTS among them is no news."""
+        self._brought = 0
+
+    answers_end = answers_begin  # and any EXISTS is again
+
+    def tells(self, number: int, *, at: float) -> None:
+        """EXISTS. Any counts as news, even one that names no more than we know of: some servers leave out an EXPUNGE.
+        Only mails that this very answer has brought already are none (a push that DONE flushed out before the FETCH).
+        """
+        if number > self._brought:
+            more = max(number - self.exists, 1)
+            self.arrived += more
+            self.announced += more
+            self.at = at if self.at is None else self.at
+        self.exists = number
+
+    def removes(self) -> None:
+        """EXPUNGE."""
+        self.exists -= 1
+        self._brought -= 1
+
+    def brings(self, number: int, pieces: frames.Pieces, *, asked: bool) -> bool:
+        """FETCH, with a mail in it; ``asked`` where a command under way asks for mails. Whether it was sent by the
+        server itself: it is kept here, but no more than memory allows. What is then missing is asked for.
+        """
+        if self.notified and asked:
+            return False  # who asked may not have asked for this one: what was announced stays news
+        self._brought = max(self._brought, number)
+        if number < self.exists:
+            pass
+        elif self.notified:
+            self.arrived = 0
+        else:
+            self.looking()
+        if self.notified and self._octets < _PUSHED_BYTES:
+            self.responses.append(pieces)
+            self._octets += sum(map(len, pieces))
+        return self.notified

@@ -7,7 +7,7 @@ From the bottom up:
 
     client.py     what imapclient does here: names of folders, LIST
     connection.py one connection: commands, answers, IDLE, NOTIFY
-    login.py      who we are, and what to do when the server says no (trial.py: just that)
+    login.py      who we are, and what to do when the server says no (trial.py: just that, and what the server can do)
     dial.py       from a host's name to a connected socket
     wire.py       a connection's socket: octets counted, every answer under a deadline, nothing that blocks
     frames.py     octets → responses, however they were cut

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ import yaml
 from bridge import config, connecting
 from tests import servers
 from tests.acceptance import command
+from tests.servers import broker as scripted
+from tests.servers import personalities, played
 from tests.servers.dovecot import Dovecot
 from tests.servers.libcoap import Libcoap
 from tests.servers.mosquitto import Mosquitto, listening
@@ -75,6 +79,37 @@ async def test_what_a_push_takes_follows_from_what_the_server_can_do(more: str, 
     assert found.server is not None, found.fault
     assert found.server.round_trips == round_trips
     assert not found.server.capabilities & {b"MOVE", b"UIDPLUS"}
+
+
+class RefusesNotify(played.Account):
+    """Offers NOTIFY, and does not do it."""
+
+    after = "IMAP4rev1 IDLE NOTIFY"
+
+    def notify(self, session: played.Session, tag: str, _command: str) -> None:
+        session.peer.send(f"{tag} NO not today\r\n")
+
+
+class OneByOne(played.Account):
+    """Hangs up on who sends several commands at once."""
+
+    def noop(self, session: played.Session, _tag: str, _command: str) -> None:
+        session.peer.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("account", "round_trips"),
+    [(played.Account, 1), (RefusesNotify, 1), (OneByOne, 2), (personalities.RefusesIdle, None)],
+)
+async def test_what_a_server_offers_is_tried_and_not_believed(
+    account: type[played.Account], round_trips: int | None
+) -> None:
+    with account().served() as server:
+        home = {"host": server.host, "port": server.port, "tls": "none", "user": "ada", "password": "x"}
+        found = await tried_mailbox(home)
+    assert found.server is not None, found.fault
+    assert found.server.round_trips == round_trips
+    assert found.well
 
 
 async def test_looking_marks_nothing(dovecot: Dovecot) -> None:
@@ -153,6 +188,19 @@ async def test_a_broker_that_refuses_the_password() -> None:
     assert "wrong-secret" not in found.fault
 
 
+@pytest.mark.parametrize("refusal", [scripted.connack(0x84), None, b""], ids=["0x84", "closed", "silent"])
+async def test_a_broker_that_does_not_speak_version_5_is_reached_all_the_same(refusal: bytes | None) -> None:
+    async with scripted.Broker(hello=lambda level: refusal if level == 5 else scripted.ACCEPT_311) as broker:
+        found = await tried_sink(type="mqtt", url=broker.url, timeout="1s", retry_min="10ms")
+    assert found.said.endswith(", MQTT 3.1.1; it lets us in"), found.fault
+
+
+async def test_a_broker_that_never_answers_is_told_after_its_time() -> None:
+    async with scripted.Broker(hello=lambda _: b"") as broker:
+        found = await tried_sink(type="mqtt", url=broker.url, timeout="200ms")
+    assert "does not answer to CONNECT" in found.fault
+
+
 @pytest.mark.parametrize("kind", ["mqtt", "http", "coap"])
 async def test_a_sink_where_nobody_listens(kind: str) -> None:
     port = servers.free_port()
@@ -165,7 +213,18 @@ async def test_a_coap_device_answers_a_ping_and_is_asked_for_nothing() -> None:
         found = await tried_sink(type="coap", url=device.url)
         log = device.log
     assert found.said == f"127.0.0.1:{device.port}; it answers a ping"
-    assert not any(method in log for method in (" GET ", " PUT ", " POST ", "c:GET", "c:PUT", "c:POST"))
+    assert set(re.findall(r" c:(\S+)", log)) == {"0.00"}, "empty messages, and no request"
+
+
+async def test_a_ping_that_is_lost_is_sent_again_and_one_that_is_never_answered_is_told() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.bind(("127.0.0.1", 0))
+        device.settimeout(10)
+        port = device.getsockname()[1]
+        trying = asyncio.create_task(tried_sink(type="coap", url=f"coap://127.0.0.1:{port}", timeout="600ms"))
+        heard = [await asyncio.to_thread(device.recvfrom, 64) for _ in range(3)]
+        assert len({octets for octets, _ in heard}) == 1, "the same message, which a device answers once"
+        assert (await trying).fault == f"127.0.0.1:{port}: it does not answer"
 
 
 async def test_a_web_server_is_connected_to_and_asked_for_nothing() -> None:
@@ -222,3 +281,11 @@ async def test_the_command_tells_all_that_fails_and_exits_1(tmp_path: Path, dove
     assert "nothing listens there" in done.stdout
     assert "secret" not in done.stdout
     assert done.stdout.splitlines()[-1] == "connections: 3 of 4 not as they should be"
+
+
+async def test_with_a_fault_in_the_configuration_nothing_is_tried(tmp_path: Path, dovecot: Dovecot) -> None:
+    before = dovecot.log().count("user=<ada>")
+    done = await check(tmp_path, mailboxes={"home": mailbox(dovecot)}, sinks={"out": {"type": "lgo"}})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "sinks.out.type" in done.stderr
+    assert dovecot.log().count("user=<ada>") == before

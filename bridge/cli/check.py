@@ -15,7 +15,8 @@ from bridge import cli, config
 @click.option("--tests", is_flag=True, help="Run the rules' tests as well.")
 @click.pass_context
 def command(ctx: click.Context, *, config_path: Path, connect: bool, tests: bool) -> None:
-    """Load the configuration and print every fault: one a line, with its file, line and column. Connects to nothing.
+    """Load the configuration and print every fault: one a line, with its file, line and column. Connects to nothing
+    unless it is asked to.
 
     With --connect every mailbox is logged in to and its folders are looked at, and every sink is reached: it is told
     what the mail servers can do, and what is missing. Nothing is sent, marked or kept.

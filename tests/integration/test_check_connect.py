@@ -97,6 +97,31 @@ class OneByOne(played.Account):
         session.peer.hang_up()
 
 
+class OnlyInAFolder(played.Account):
+    """Has INBOX alone, and NOTIFY for whoever has it open."""
+
+    after = "IMAP4rev1 IDLE NOTIFY"
+
+    def examine(self, session: played.Session, tag: str, command: str) -> None:
+        session.selected = "INBOX" in command
+        if session.selected:
+            super().examine(session, tag, command)
+        else:
+            session.peer.send(f"{tag} NO there is none\r\n")
+
+    def notify(self, session: played.Session, tag: str, _command: str) -> None:
+        session.peer.send(f"{tag} {'OK' if session.selected else 'NO'} NOTIFY\r\n")
+
+
+async def test_pushes_are_asked_for_in_a_folder_that_is_there() -> None:
+    with OnlyInAFolder().served() as server:
+        home = {"host": server.host, "port": server.port, "tls": "none", "user": "ada", "password": "x"}
+        found = await tried_mailbox({**home, "folders": ["INBOX", "Alarms"]})
+    assert found.server is not None, found.fault
+    assert found.server.round_trips == 0
+    assert [bool(folder.fault) for folder in found.server.folders] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("account", "round_trips"),
     [(played.Account, 1), (RefusesNotify, 1), (OneByOne, 2), (personalities.RefusesIdle, None)],

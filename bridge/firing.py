@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bridge import config, events, outbox, plugins, sinks, sources
+from bridge import config, events, guests, outbox, sources
 from bridge.delivery import Delivery
 from bridge.mail import Mail
 from bridge.outbox.dispatcher import Dispatcher
@@ -42,7 +42,7 @@ async def fire(
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mailwire-fire-"))
         store = await stack.enter_async_context(Store(f"sqlite:///{Path(folder) / 'fire.db'}"))
         dispatchers = [
-            Dispatcher(name, await stack.enter_async_context(_guest(settings, name)), store, onlooker=waiting)
+            Dispatcher(name, await stack.enter_async_context(guests.guest(settings, name)), store, onlooker=waiting)
             for name in dict.fromkeys(one.sink for one in at_once)
         ]
         await _record(store, mail, at_once)
@@ -55,13 +55,6 @@ async def fire(
                 task.cancel()
             await asyncio.wait(sending)
     return waiting.left
-
-
-def _guest(settings: config.Settings, name: str) -> sinks.Sink:
-    sink = settings.sinks[name]
-    context = sinks.Context(name=name, bridge=settings.name, base_topic=settings.base_topic, guest=True)
-    made: sinks.Sink = plugins.find("sinks", sink.type).make(sink, context)
-    return made
 
 
 async def _record(store: Store, mail: Mail, deliveries: Sequence[Delivery]) -> None:

@@ -11,19 +11,21 @@ from bridge import cli, config
 
 @click.command(short_help="Load the configuration and print every fault.")
 @cli.config_option
-@click.option("--connect", is_flag=True, hidden=True)
+@click.option("--connect", is_flag=True, help="Try every mailbox and sink as well.")
 @click.option("--tests", is_flag=True, help="Run the rules' tests as well.")
 @click.pass_context
 def command(ctx: click.Context, *, config_path: Path, connect: bool, tests: bool) -> None:
-    """Load the configuration and print every fault: one a line, with its file, line and column. Connects to nothing.
+    """Load the configuration and print every fault: one a line, with its file, line and column. Connects to nothing
+    unless it is asked to.
+
+    With --connect every mailbox is logged in to and its folders are looked at, and every sink is reached: it is told
+    what the mail servers can do, and what is missing. Nothing is sent, marked or kept.
 
     With --tests each mail of a rule's `tests:` is looked at, and what is not as expected is told in the same way.
     Warnings, such as a payload that may not fit into its max_bytes, are printed like faults and change nothing.
 
-    Exit 0: it is right. Exit 1: a test fails. Exit 2: the configuration is wrong.
+    Exit 0: it is right. Exit 1: a test fails, or something cannot be reached. Exit 2: the configuration is wrong.
     """
-    if connect:
-        raise click.UsageError("--connect: not yet supported")
     loaded = config.load_with_places(config_path)
     settings, warnings = loaded.settings, loaded.warnings()
     for warning in warnings:
@@ -32,8 +34,16 @@ def command(ctx: click.Context, *, config_path: Path, connect: bool, tests: bool
     summary = ", ".join(_counted(word, len(found)) for word, found in counts)
     told = f", {_counted('warning', len(warnings))}" if warnings else ""
     click.echo(f"{config_path}: {click.style('no faults', fg='green')}{click.style(told, fg='yellow')}; {summary}")
-    if tests and not _tests_pass(loaded):
+    passed = not tests or _tests_pass(loaded)
+    connected = not connect or _connects(settings)
+    if not (passed and connected):
         ctx.exit(1)
+
+
+def _connects(settings: config.Settings) -> bool:
+    from bridge.cli import _connect
+
+    return _connect.run(settings)
 
 
 def _tests_pass(loaded: config.Loaded) -> bool:

@@ -20,7 +20,8 @@ whole) are rendered for each mail; the others are taken as they are. After rende
 and the field that ``target`` names is ``Delivery.target``.
 
 A sink may be able to carry the bridge's own news as well (``Announcer``): whoever has some finds out with
-``isinstance``, and never asks what kind of sink it is.
+``isinstance``, and never asks what kind of sink it is. The same goes for whoever wants to know whether the far end is
+there (``Probed``).
 """
 
 from __future__ import annotations
@@ -101,6 +102,19 @@ class Announcer(Protocol):
         ...
 
     async def ready(self) -> None: ...
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """What a sink is beside, where it can be found out whether the far end is there, without a delivery."""
+
+    async def probe(self) -> str:
+        """What is said of the far end, for people. Nothing is sent that it could act on, and it ends by itself.
+
+        Raises:
+            errors.Unavailable: it cannot be reached, or does not let us in; the message says where and why.
+        """
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

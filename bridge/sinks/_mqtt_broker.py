@@ -39,6 +39,7 @@ class Broker:
         refused_s: float,
     ) -> None:
         self.up = asyncio.Event()
+        self.decided = asyncio.Event()  # set for good once it was up, or once it is no question of how we ask
         self._sink = sink
         self._address = address
         self._hello = hello  # what the next CONNECT says
@@ -97,6 +98,8 @@ class Broker:
                 self._log.exception("the connection failed unexpectedly")
                 self._down(errors.Unavailable(f"{self._address}: {type(error).__name__}"))
             failures = 1 if _now() - self._up_since > STEADY_S else failures + 1
+            if failures >= SILENT_REFUSALS or not isinstance(self._why, _mqtt_reasons.NotThisWay):
+                self.decided.set()
             refused = isinstance(self._why, errors.Refused)
             await asyncio.sleep(self._refused_s if refused else self._wait_s(failures))
 
@@ -111,6 +114,7 @@ class Broker:
         self._link, self._up_since, self._silent_refusals = link, _now(), 0
         self._log.info("connected", mqtt="5" if link.version == _paho.V5 else "3.1.1")
         self.up.set()
+        self.decided.set()
         await link.ended.wait()  # cancelled at a stop: `__aexit__` closes the link then
         self.up.clear()
         self._link = None

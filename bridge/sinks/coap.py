@@ -23,9 +23,9 @@ from aiocoap import error as coap_error
 from aiocoap.numbers import codes
 from aiocoap.numbers.contentformat import ContentFormat
 
-from bridge import errors, schema, sinks
+from bridge import dial, errors, schema, sinks
 from bridge.delivery import Delivery, Receipt
-from bridge.sinks import _url
+from bridge.sinks import _coap_ping, _url
 
 DEPTH = 32  # deliveries that may wait in line
 NON_WAIT_S = 2.0
@@ -126,6 +126,15 @@ class Coap:
 
     async def ready(self) -> None:
         """At once: only a request can find out."""
+
+    async def probe(self) -> str:
+        """A CoAP ping. See ``bridge.sinks.Probed``."""
+        address = self._settings.address
+        try:
+            await _coap_ping.ping(address.host, address.port, timeout_s=self._settings.timeout)
+        except (OSError, UnicodeError) as error:
+            raise errors.Unavailable(f"{self._where}: {dial.why_not(error)}") from error
+        return f"{self._where}; it answers a ping"
 
     async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
         """One request.

@@ -136,6 +136,16 @@ class Http:
     async def ready(self) -> None:
         """At once: only a request can find out."""
 
+    async def probe(self) -> str:
+        """Connects, and asks for nothing: what a request would do there is not known. See ``bridge.sinks.Probed``."""
+        url, tls = self._settings.address, None
+        if url.scheme == "https":
+            tls = _dial.tls_context(sink=self._context.name, ca_file=self._settings.ca_file)
+        sock = await _dial.dial(url.host, url.port, tls, timeout_s=self._settings.timeout)
+        with sock:
+            version = (sock.version() or "TLS") if isinstance(sock, ssl.SSLSocket) else "no TLS"
+        return f"{self._where}, {version.replace('TLSv', 'TLS ')}; it can be connected to, and was asked for nothing"
+
     async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
         """One request.
 

@@ -139,6 +139,16 @@ class Mqtt:
         assert self._broker is not None, "the sink is not entered"  # noqa: S101 - a caller's bug, for the type checker
         await self._broker.up.wait()
 
+    async def probe(self) -> str:
+        """Waits until the broker has let us in, or has failed to. See ``bridge.sinks.Probed``."""
+        assert self._broker is not None, "the sink is not entered"  # noqa: S101 - a caller's bug, for the type checker
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * self._settings.timeout):  # to connect, and for its answer
+                await self._broker.decided.wait()
+        link = self._broker.link()
+        version = "MQTT 5" if link.version == _paho.V5 else "MQTT 3.1.1"
+        return f"{self._where}, {version}; it lets us in"
+
     async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
         """Publishes one message.
 

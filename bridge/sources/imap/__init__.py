@@ -8,7 +8,7 @@ From the bottom up:
     client.py     what imapclient does here: names of folders, LIST
     connection.py one connection: commands, answers, IDLE, NOTIFY
     news.py       what the server tells of the folder in between
-    login.py      who we are, and what to do when the server says no (trial.py: just that)
+    login.py      who we are, and what to do when the server says no (trial.py: just that, and what the server can do)
     dialling.py   from a host's name to a connected, secured socket (bridge.dial)
     wire.py       a connection's socket: octets counted, every answer under a deadline, nothing that blocks
     frames.py     octets → responses, however they were cut

@@ -313,6 +313,11 @@ class Connection:
         return self._wire.round_trips if self._wire else 0
 
     @property
+    def tls(self) -> str:
+        """The version of TLS, as in ``TLSv1.3``; "" where there is none."""
+        return self._line.tls
+
+    @property
     def heard(self) -> float | None:
         return self._wire.heard if self._wire else None
 

@@ -51,6 +51,11 @@ class Wire:
     def fileno(self) -> int:
         return self.sock.fileno()
 
+    @property
+    def tls(self) -> str:
+        """The version of TLS, as in ``TLSv1.3``; "" where there is none."""
+        return (self.sock.version() or "") if isinstance(self.sock, ssl.SSLSocket) else ""
+
     def send(self, data: bytes) -> None:
         """Sends, and starts the deadline of the answer. It never waits: a few kilobytes always find room, unless the
         other end has been gone for long.

@@ -118,7 +118,6 @@ def test_a_file_that_is_not_there_is_a_fault(mailwire: Mailwire) -> None:
         (("chek",), "check"),
         (("check", "--nix"), "--nix"),
         (("check", "extra"), "extra"),
-        (("check", "--connect"), "--connect: not yet supported"),
         (("check", "-c"), "requires an argument"),
         ((), "Usage: mailwire"),
     ],

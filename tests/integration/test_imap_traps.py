@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from bridge import sources
+from bridge.sources import imap
 from bridge.sources import settings as settings_
 from tests import servers, watching
 from tests.servers import scripted_imap
+from tests.servers.proxy import Proxy
 from tests.servers.scripted_imap import Peer, Script, ScriptedImap, fetched
 
 
@@ -594,3 +596,35 @@ async def test_half_a_million_mails_may_be_found() -> None:
         async with watching.Watching(settings(server), memory=memory) as watched:
             await watched.have(250)
             assert server.connections == 1
+
+
+async def test_a_host_that_was_away_for_long_does_not_make_the_next_cut_a_long_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What could not be reached says nothing of a connection that ended: the wait after that is one of the first."""
+    asked: list[int] = []
+
+    def wait_s(failures: int, **_: float) -> float:
+        asked.append(failures)
+        return 0.0
+
+    monkeypatch.setattr(imap.watcher.backoff, "wait_s", wait_s)
+
+    def opens(peer: Peer) -> None:
+        peer.open_folder()
+        peer.idle()
+        peer.wait_for_close()
+
+    with ScriptedImap(opens) as server, Proxy(server.port) as proxy:
+        async with watching.Watching(settings(server, port=proxy.port, retry_max="20ms")) as watched:
+            await watched.are("live")
+            proxy.refuse()
+            proxy.cut()
+            await servers.until(lambda: "nothing listens there" in watched.state().reason, what="an outage")
+            for _ in range(2):  # as long as others wait for the host in vain
+                await watched.source._hub.outages.wait(("127.0.0.1", proxy.port), most_s=1.0)
+            proxy.listen_again()
+            await watched.are("live")
+            proxy.cut()
+            await servers.until(lambda: server.connections == 3, what="another connection")
+    assert asked == [1, 2]

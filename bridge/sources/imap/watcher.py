@@ -85,10 +85,14 @@ class Watcher:
         while True:
             handed, self._live_at = self._progress.handed, math.inf
             failure = await self._failure()
+            if isinstance(failure, errors.Unreachable):  # no more than a host that is away: it says nothing of us
+                await self._until_reachable()
+                continue
+            self._account.hub.outages.reached(self._account.settings.address)
             lasted = loop.time() - self._live_at > 2 * wait_s + _STEADY_S
             failures = 1 if lasted or self._progress.handed > handed else failures + 1
             wait_s = self._wait_s(failure, failures)
-            await self._until_next_try(failure, wait_s)
+            await self._account.rest(failure, wait_s)
 
     async def _failure(self) -> Exception:
         """One connection, and what it ended with."""
@@ -115,14 +119,10 @@ class Watcher:
             return settings.retry_max
         return backoff.wait_s(failures, least_s=settings.retry_min, most_s=settings.retry_max)
 
-    async def _until_next_try(self, failure: Exception, wait_s: float) -> None:
+    async def _until_reachable(self) -> None:
         outages, address = self._account.hub.outages, self._account.settings.address
-        if isinstance(failure, errors.Unreachable):
-            outages.unreachable(address)
-            await outages.wait(address, most_s=wait_s)
-        else:
-            outages.reached(address)
-            await self._account.rest(failure, wait_s)
+        outages.unreachable(address)
+        await outages.wait(address, most_s=self._account.settings.retry_max)
 
     async def _watch(self) -> None:
         connection = await self._account.connect()

@@ -55,7 +55,9 @@ class Mail:
     flags: frozenset[str] = frozenset()  # as the server writes them: "\\Seen", "$Label1"
     received: datetime.datetime  # INTERNALDATE, aware
     body: structure.Anatomy | structure.Fetched = _NOTHING  # fetched: worked out at the first look
-    event: str = "new"
+    event: str = "new"  # what has happened to it: new, flagged, unflagged, seen, gone; count: it is being counted
+    happened: float | None = None  # POSIX seconds; None: when it arrived
+    occurrence: int = 0  # tells one such event of this mail from another: MODSEQ, or a counter; 0 for `new`
 
     @classmethod
     def from_fetch(

@@ -86,6 +86,8 @@ class Entry:
     """One mail that was handled: what is recorded of it, in the transaction that moves the cursor past it."""
 
     place: Place
+    event: str = "new"
+    occurrence: int = 0  # 0 for `new`; a mail's events are recorded, and their deliveries end, each by itself
     fingerprint: str = ""  # "" for a mail that has nothing to recognise it by
     firings: Sequence[Firing] = ()  # in the order of the rules
     dead: str = ""  # why the mail itself could not be handled

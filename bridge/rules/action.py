@@ -11,8 +11,6 @@ from bridge.delivery import OCTETS, Delivery, PartName, delivery_id
 from bridge.mail import Mail
 from bridge.rules import arrival, failing, fitting, named, settings, sink_fields, timing, values
 
-OCCURRENCE = 0  # of the event; there is one `new` a mail
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Made:
@@ -178,7 +176,7 @@ class Action:
     def _id(self, mail: Mail, part: PartName) -> str:
         place = mail.place
         where = (place.mailbox, place.folder, place.uidvalidity, place.uid)
-        return delivery_id(*where, mail.event, OCCURRENCE, self._rule, self._index, part)
+        return delivery_id(*where, mail.event, mail.occurrence, self._rule, self._index, part)
 
     def _encoded(self, path: str, value: Any) -> _Encoded | Missing:
         """

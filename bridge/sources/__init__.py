@@ -19,15 +19,38 @@ for ever.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import datetime
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Literal, Protocol, Self
 
 from bridge.delivery import MailChange, Receipt
 from bridge.mail import Mail, Place
 
 Wants = Callable[[Mail], Mapping[str, int]]
-"""Which sections of this mail the rules that are still alive need, and at most how many octets of each. Pure, and never
-raises; ``{}`` for most mails. Called after the first fetch, for a heavy mail in a thread."""
+"""Which sections of this mail the rules (for ``mail.event``) that are still alive need, and at most how many octets of
+each. Pure, and never raises; ``{}`` for most mails. Called after the first fetch, for a heavy mail in a thread."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """Mails that a rule with ``event: count`` may count: those for which the server can tell. All keys hold."""
+
+    flags: frozenset[str] = frozenset()  # as servers write them, "!" before one that is not set: "\\Flagged", "!\\Seen"
+    since: datetime.date | None = None  # arrived on this day or later, give or take a day for the server's time zone
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """What the rules of a mailbox ask to be told beyond new mails. With nothing in it, nothing is asked or kept."""
+
+    events: frozenset[str] = frozenset()  # of: flagged, unflagged, seen, gone
+    searches: frozenset[Search] = frozenset()  # one for each rule that counts; many may be alike
+    remembers: Callable[[Mail], bool] = lambda _: False  # whether a rule may ask for this mail when it is gone
+
+    @property
+    def marks(self) -> bool:
+        """Whether it matters how mails were marked before."""
+        return bool(self.events)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +62,55 @@ class Cursor:
     uidvalidity: int
     uid: int
     committed: float = 0.0  # POSIX seconds of the last commit; set by the store
+    marked: Marked | None = None  # set by the store
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Marked:
+    """Up to where the store knows how the mails of a folder are marked."""
+
+    uidvalidity: int
+    modseq: int | None  # RFC 7162; None where the server has none
+    at: float  # POSIX seconds: when that was so
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """How a mail is marked, and, where ``Watch.remembers`` asks for it, what it was: it can be gone when it is asked
+    for. A mail of which nothing is kept counts as seen and not flagged.
+    """
+
+    seen: bool = True
+    flagged: bool = False
+    head: bytes | None = None  # the raw header; None leaves what is kept as it is
+    size: int = 0
+    received: float = 0.0  # POSIX seconds
+    fingerprint: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Marks:
+    """What has changed among the mails of a folder; kept by the commit of its batch."""
+
+    uidvalidity: int
+    modseq: int | None = None
+    at: float = 0.0  # POSIX seconds: when the server told
+    mails: Mapping[int, Mark] = dataclasses.field(default_factory=dict)  # UID → how it is now
+    gone: frozenset[int] = frozenset()  # UIDs
+    whole: bool = False  # these are all that are unseen or flagged: forget what was kept of this folder
+    dropped: bool = False  # no rule asks any more: forget it, and keep nothing
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Census:
+    """Mails that rules with ``event: count`` may count, as they are now: each takes the place of what was told of it
+    before. A mail that no longer meets any ``Watch.searches`` is told of all the same, so that it can be taken out.
+    """
+
+    mails: tuple[Mail, ...] = ()  # with ``event`` "count"
+    gone: frozenset[int] = frozenset()  # UIDs
+    begins: bool = False  # all of the folder is told anew: forget what was told of it before
+    ends: bool = True  # nothing follows that belongs to this one: the counts are right again
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +136,11 @@ class Batch:
 
     ``wants`` is what was asked how much of these mails to fetch, the same for all of them: other rules may need what
     was not downloaded, so a batch that was under way when the rules changed belongs to the rules before.
+
+    **Events.** Beside new mails ``mails`` may have some to which something happened (``Mail.event``: flagged,
+    unflagged, seen, gone; ``happened`` and ``occurrence`` say when, and which time), with ``marks`` that say so. A
+    source tells of what it finds to be otherwise than ``Memory.marks`` says; whether it was the bridge's own doing is
+    for the store to say when it records the batch. Of a mail that is gone there is what ``Mark`` kept.
     """
 
     cursor: Cursor
@@ -72,6 +149,8 @@ class Batch:
     renewed: bool = False
     pushed: float | None = None
     wants: Wants | None = None
+    marks: Marks | None = None
+    census: Census | None = None
 
 
 class Memory(Protocol):
@@ -79,6 +158,12 @@ class Memory(Protocol):
 
     async def cursor(self, mailbox: str, folder: str) -> Cursor | None:
         """The committed cursor, or None at the first sight of the folder."""
+
+    async def marks(self, mailbox: str, folder: str, uids: Collection[int] | None = None) -> Mapping[int, Mark]:
+        """What is kept of these mails (without: of all), under the UIDVALIDITY of ``Cursor.marked``; without heads."""
+
+    async def remembered(self, mailbox: str, folder: str, uids: Collection[int]) -> Mapping[int, Mark]:
+        """The same with heads, of those of these mails that have one."""
 
     async def attempt(self, place: Place) -> int:
         """Notes durably that this mail is about to be handled, and returns how often that was noted before.
@@ -106,6 +191,8 @@ class FolderState:
     since: float  # POSIX seconds
     last_heard: float | None = None
     reason: str = ""
+    unseen: int | None = None  # how many mails are not seen; None: not known yet
+    total: int | None = None
     bytes_read: int = 0  # octets received from the server over all connections of this folder
     round_trips: int = 0
 

@@ -11,7 +11,7 @@ EXPLAINING = "explain keeps no state"
 REPEATED, THROTTLE = "when.repeated", "throttle"  # where their lines stand
 _LATER = "known when the mail is recorded"
 _NOT_COUNTED = "not counted: the rule does not match"
-_NOT_LOOKED_AT = frozenset(("enabled", "mailboxes", "stop"))
+_NOT_LOOKED_AT = frozenset(("enabled", "mailboxes", "event", "stop"))
 
 
 class Ledger:

@@ -16,10 +16,20 @@ def arrived(mail: Mail, now: float) -> float:
     """When it came, POSIX seconds, at the latest: up to a second more than INTERNALDATE says has passed of the mail's
     first; but it cannot have come after ``now``. Of a mail to which something happened since it came, when that did.
     """
-    if mail.happened is not None and mail.event not in _ARRIVING:
-        return mail.happened
+    if (later := _later(mail)) is not None:
+        return later
     received = mail.received.timestamp()
     return received if mail.received.microsecond else min(received + GRAIN_S, max(received, now))
+
+
+def at(mail: Mail) -> float:
+    """When it came as its server has it, or when that happened which has happened to it since; POSIX seconds."""
+    later = _later(mail)
+    return mail.received.timestamp() if later is None else later
+
+
+def _later(mail: Mail) -> float | None:
+    return None if mail.event in _ARRIVING else mail.happened
 
 
 def day_before(moment: float) -> datetime.date | None:

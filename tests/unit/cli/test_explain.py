@@ -149,7 +149,7 @@ def test_a_mailbox_can_be_chosen() -> None:
     [
         (("--mailbox", "wrok", "motion.eml"), 'no mailbox is called "wrok"'),
         (("--at", "noon", "motion.eml"), '"noon" is no time'),
-        (("--event", "flagged", "motion.eml"), '"flagged" is not yet supported'),
+        (("--event", "flaged", "motion.eml"), 'did you mean "flagged"?'),
         (("--event", "nwe", "motion.eml"), 'no event is called "nwe"'),
         (("nothing.eml",), "nothing.eml"),
         ((), "MAIL.eml"),

@@ -1,6 +1,7 @@
 """Rules tried on the mails that a folder really holds: for ``mailwire backtest``. Nothing is marked, sent or kept.
 
-Each mail is looked at as if it had just arrived, in the order of arrival, with the flags that it has now.
+Each mail is looked at as if it had just arrived, in the order of arrival, with the flags that it has now; what happened
+to it later is not known, so that rules with another event than ``new`` are not tried.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Bench:
     def judge(self, mail: Mail) -> Sequence[rules.Verdict]:
         """What comes of it, after the mails that were judged before."""
         moment = rules.Moment(now=mail.received.timestamp(), zone=self.settings.timezone, bridge=self.settings.name)
-        return self.counted.settle(self.rule_set.evaluate(mail, moment))
+        return self.counted.judge(self.rule_set, mail, moment)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -143,6 +143,7 @@ class News:
     """A sink has something new to do."""
 
     deadline: float | None = None  # the first moment at which something of it expires or is given up
+    dropped: frozenset[str] = frozenset()  # deliveries that must no longer be sent
     foreign: bool = False  # somebody else changed the outbox: all that was read of it may be wrong
 
 

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 REVISION = "0003"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
 
+COUNT_WAITS = "event = 'count' AND state = 'pending'"  # as it stands in the index, so that SQLite takes it
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -115,6 +117,13 @@ deliveries = sa.Table(
         "follows",
         sqlite_where=sa.text("follows IS NOT NULL"),
         postgresql_where=sa.text("follows IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_deliveries_counts",
+        "folder_id",
+        "rule",
+        sqlite_where=sa.text(COUNT_WAITS),
+        postgresql_where=sa.text(COUNT_WAITS),
     ),
     sqlite_autoincrement=True,
 )

@@ -23,6 +23,10 @@ def upgrade() -> None:
         mails.create_primary_key("pk_mails", ["folder_id", "uidvalidity", "uid", "event", "occurrence"])
     op.add_column("deliveries", sa.Column("event", sa.Text(), nullable=False, server_default="new"))
     op.add_column("deliveries", sa.Column("occurrence", sa.BigInteger(), nullable=False, server_default="0"))
+    waits = sa.text("event = 'count' AND state = 'pending'")
+    op.create_index(
+        "ix_deliveries_counts", "deliveries", ["folder_id", "rule"], sqlite_where=waits, postgresql_where=waits
+    )
     op.create_table(
         "marks",
         sa.Column("folder_id", sa.Integer(), nullable=False),

@@ -58,7 +58,7 @@ def record(
     if not entries:
         return Recorded(news={}, fates={})
     true = [entry for n, entry in enumerate(entries) if n not in judged.untrue]
-    done = _record(connection, position, true, _keys(connection, position, folder_id, true, now), now)
+    done = _record(connection, true, _keys(connection, position, folder_id, true, now), now)
     connection.execute(
         sa.delete(attempts).where(
             attempts.c.mailbox == position.mailbox,
@@ -117,11 +117,7 @@ def _keys(
 
 
 def _record(
-    connection: sa.Connection,
-    position: Cursor,
-    entries: Sequence[outbox.Entry],
-    which: Sequence[keys.MailKey],
-    now: float,
+    connection: sa.Connection, entries: Sequence[outbox.Entry], which: Sequence[keys.MailKey], now: float
 ) -> Recorded:
     fates, news = tallies.settle(connection, entries, which, now=now)
     kept = [_kept(entry.firings, fates.get(n)) for n, entry in enumerate(entries)]
@@ -202,6 +198,6 @@ def _folder_id(connection: sa.Connection, place: Place, now: float) -> int:
 
 
 def purge(connection: sa.Connection, *, before: float) -> int:
-    """Forgets the events of before that moment of which nothing is planned any more. (Mails are recognised for ever.)"""
+    """Forgets the events of before that moment of which nothing is planned any more. (Mails are known for ever.)"""
     over = (mails.c.event != "new") & (mails.c.handled < before) & mails.c.plans.is_(None)
     return connection.execute(sa.delete(mails).where(over)).rowcount

@@ -1,4 +1,4 @@
-"""A newer count takes the place of older ones that wait: a sink that was away for a day gets one number, not hundreds."""
+"""A newer count takes the place of older ones that wait: who was away for a day gets one number, not many."""
 
 from __future__ import annotations
 

@@ -82,6 +82,28 @@ class Outcome:
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # named groups
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Sought:
+    """Mails that a rule may count, as far as a server can tell. All of it holds; nothing: any mail. (The shape of
+    ``sources.Search``.)
+    """
+
+    flags: frozenset[str] = frozenset()  # as servers write them, "!" before one that is not set: "\\Flagged", "!\\Seen"
+    since: datetime.date | None = None  # INTERNALDATE is of this day or later, in whichever zone the server counts days
+
+
+ANY_MAIL = Sought()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """What the rules of a mailbox ask to be told beyond new mails. (The shape of ``sources.Watch``.)"""
+
+    events: frozenset[str] = frozenset()  # of: flagged, unflagged, seen, gone
+    searches: frozenset[Sought] = frozenset()  # one for each rule that counts; many may be alike
+    remembers: Callable[[Mail], bool] = lambda _: False  # whether a rule may ask for this mail when it is gone
+
+
 class Condition(abc.ABC):
     """One key of ``when`` with its setting. Made once at load, looked at for every mail."""
 
@@ -197,7 +219,26 @@ class Rules(Protocol):
 
     def evaluate(self, mail: Mail, moment: Moment, *, explain: bool = False) -> Sequence[Verdict]:
         """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its
-        conditions.
+        conditions. A rule that counts sends nothing by itself (``count``).
+        """
+
+    def watched(self, mailbox: str, now: float) -> Watched:
+        """What has to be told of this mailbox. ``now`` is POSIX seconds: its searches hold from then on."""
+
+    def counted_by(self, mail: Mail, moment: Moment) -> frozenset[str]:
+        """The names of the rules that count this mail, whose ``event`` is ``count``, as it is now; never raises."""
+
+    def counts_until(self, mail: Mail, moment: Moment) -> float | None:
+        """When ``counted_by`` may say otherwise of this mail by the clock alone: POSIX seconds, later than ``moment``.
+        It may be counted from then on, as well as no longer. None: never. Never raises.
+        """
+
+    def count(self, rule: str, number: int, mail: Mail, moment: Moment) -> Verdict:
+        """What a rule that counts sends when it counts so many. ``mail`` stands for all of them: it is blank but for
+        its place (of which only the mailbox is known), its event and the occurrence (``happening.blank``).
+
+        Raises:
+            KeyError: no rule of that name counts.
         """
 
 

@@ -29,7 +29,9 @@ class Recorder:
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]:
         return self.known
 
-    async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> outbox.Fates:
+    async def record(
+        self, position: sources.Cursor, entries: Sequence[outbox.Entry], *, marks: sources.Marks | None = None
+    ) -> outbox.Fates:
         if self.failures:
             raise self.failures.pop(0)
         self.recorded.append((position.uid, list(entries)))

@@ -45,7 +45,7 @@ import structlog
 
 from bridge import oauth
 from bridge.delivery import MailChange, Receipt
-from bridge.sources import Batch, FolderState, Memory, Wants
+from bridge.sources import Batch, FolderState, Memory, Wants, Watch
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
 from bridge.sources.imap import commands, handover, watcher
@@ -72,6 +72,7 @@ class ImapSource:
         wants: Wants,
         hub: hub_.Hub | None = None,
         tokens: oauth.Tokens | None = None,
+        watch: Watch = Watch(),  # noqa: B008 - a frozen value
     ) -> None:
         self.name = name
         self.wants = wants
@@ -79,6 +80,7 @@ class ImapSource:
         self._memory = memory
         self._hub = hub or hub_.Hub()
         self._tokens = tokens
+        self._watch = watch
         self._tasks: list[asyncio.Task[None]] = []
         self._watchers: list[watcher.Watcher] = []
         self._commands: commands.Commands | None = None

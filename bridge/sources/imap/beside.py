@@ -106,7 +106,7 @@ class Beside:
             errors.SourceError: the connection ended, or the server refuses to search.
         """
         if self._standing is not None:
-            await self._standing.arrive()
+            self._is_in_step = await self._standing.arrive()
         else:
             await standing.drop(self._opened, self._past.standing)
 
@@ -116,7 +116,7 @@ class Beside:
         Raises:
             errors.SourceError: the connection ended, or the server refuses to search.
         """
-        if self._standing is not None:
+        if self._standing is not None and not self._is_in_step:
             await self._standing.compare(upto, opening=True)
         if self._counting is not None:
             await self._counting.begin()

@@ -216,22 +216,24 @@ class Session:
         return dict.fromkeys(uids) | {uid: date for uid, date in _dates(answer.untagged) if uid in asked}
 
     async def sets(self, *criteria: bytes) -> list[uidset.Uids | None]:
-        """The UIDs of some searches, which leave in one write; None for one that the server refuses."""
-        returning = b"RETURN (ALL) " if b"ESEARCH" in self.connection.capabilities else b""
-        answers = await self.ask(*(b"UID SEARCH " + returning + each for each in criteria))
+        """The UIDs of some searches; None for one that the server refuses. They leave in one write where the answers
+        say which search they are of (RFC 4731): Dovecot works on several at once.
+        """
+        if b"ESEARCH" not in self.connection.capabilities:
+            return [_set((await self.ask(b"UID SEARCH " + each))[0]) for each in criteria]
+        answers = await self.ask(*(b"UID SEARCH RETURN (ALL) " + each for each in criteria))
         told = response.extended([pieces for answer in answers for pieces in answer.untagged])
-        found: list[uidset.Uids | None] = []
-        for answer in answers:
-            if not answer.ok:
-                found.append(None)
-            elif answer.tag in told:
-                found.append(uidset.Uids.read(told[answer.tag].get(b"ALL", b"")))
-            else:
-                found.append(uidset.Uids.of(response.uids(answer.untagged)))
-        return found
+        return [
+            uidset.Uids.read(told[answer.tag].get(b"ALL", b"")) if answer.ok and answer.tag in told else _set(answer)
+            for answer in answers
+        ]
 
     def reconciled(self) -> None:
         self._reconcile_at = asyncio.get_running_loop().time() + self._account.settings.reconcile
+
+
+def _set(answer: connection_.Answer) -> uidset.Uids | None:
+    return uidset.Uids.of(response.uids(answer.untagged)) if answer.ok else None
 
 
 def _dates(untagged: list[frames.Pieces]) -> Iterator[tuple[int, datetime.datetime | None]]:

@@ -163,15 +163,16 @@ class Standing:
 
     # At first
 
-    async def arrive(self) -> None:
-        """All that is unseen or flagged, where that is not kept yet; of none of it is there anything to tell.
+    async def arrive(self) -> bool:
+        """All that is unseen or flagged, where that is not kept yet; of none of it is there anything to tell. Whether
+        it was not.
 
         Raises:
             errors.SourceError: the server refuses to search, or the connection ended.
         """
         marked = self._past.marked
         if marked is not None and marked.uidvalidity == self._uidvalidity:
-            return
+            return False
         upto, at = self._opened.cursor.uid, time.time()
         unseen, flagged = await self._searches(upto)
         first = {uid: _shared(seen=uid not in unseen, flagged=True) for uid in flagged} | {
@@ -194,6 +195,7 @@ class Standing:
         self._past.unmarked.clear()
         self._past.marked = Marked(uidvalidity=self._uidvalidity, modseq=self._modseq, at=at)
         self._past.in_step = at
+        return True
 
     async def _searches(self, upto: int) -> tuple[uidset.Uids, uidset.Uids]:
         """What is unseen, and what is flagged, of the mails that were handled."""

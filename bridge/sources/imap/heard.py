@@ -87,31 +87,30 @@ class Changes:
         self.hint = self.expunged = True
 
     def fetched(self, pieces: frames.Pieces, *, at: float) -> bool:
-        """Takes note of the flags in a FETCH; whether there was nothing else in it."""
+        """Takes note of the flags in a FETCH; whether that was all of it, and no mail."""
         if len(pieces) == 1 and _PLAIN.fullmatch(pieces[0]):
             if flags := _FLAGS.search(pieces[0]):
                 uid, modseq = _UID.search(pieces[0]), _MODSEQ.search(pieces[0])
                 self._flags(int(uid[1]) if uid else None, flags[1], int(modseq[1]) if modseq else None, at)
             return True
-        if b"FLAGS" in pieces[0].upper() and b"BODY" not in pieces[0].upper():
-            self._odd(pieces, at)
-        return False
+        return b"BODY" not in pieces[0].upper() and self._odd(pieces, at)
 
-    def _odd(self, pieces: frames.Pieces, at: float) -> None:
-        """Flags among other items that nobody asked for: not a mail, which is read elsewhere."""
+    def _odd(self, pieces: frames.Pieces, at: float) -> bool:
+        """Flags among other items that nobody asked for; mails are read elsewhere."""
         if sum(map(len, pieces)) > _ODD_BYTES:
-            return
+            return False
         try:
             items = response.fetched(pieces) or {}
         except errors.MailError:
             self._flags(None, b"", None, at)
-            return
+            return False
         flags, uid, modseq = items.get(b"FLAGS"), items.get(b"UID"), items.get(b"MODSEQ")
-        if not isinstance(flags, tuple) or any(name.startswith((b"BODY", b"RFC822.")) for name in items):
-            return
+        if not isinstance(flags, tuple) or any(name.startswith((b"BODY", b"RFC822")) for name in items):
+            return False
         told = modseq[0] if isinstance(modseq, tuple) and modseq and isinstance(modseq[0], int) else None
         text = b" ".join(flag for flag in flags if isinstance(flag, bytes))
         self._flags(uid if isinstance(uid, int) else None, text, told, at)
+        return True
 
     def _flags(self, uid: int | None, flags: bytes, modseq: int | None, at: float) -> None:
         self._dated(at)

@@ -140,6 +140,20 @@ class Watching:
         """Event and UID of each mail to which something happened, as they came."""
         return [(each.event, each.place.uid) for each in self.mails if each.event != "new"]
 
+    def counted(self, without: str) -> set[int] | None:
+        """The UIDs that a consumer of the censuses has in the end, of mails without this flag; None while one is under
+        way.
+        """
+        there: dict[int, mail.Mail] = {}
+        is_whole = False
+        for census in (batch.census for batch in self.batches if batch.census is not None):
+            there = {} if census.begins else there
+            assert all(each.event == "count" for each in census.mails)
+            there.update((each.place.uid, each) for each in census.mails)
+            there = {uid: each for uid, each in there.items() if uid not in census.gone}
+            is_whole = census.ends
+        return {uid for uid, each in there.items() if without not in each.flags} if is_whole else None
+
     @property
     def lost(self) -> list[sources.Lost]:
         return [each for batch in self.batches for each in batch.lost]
@@ -166,6 +180,17 @@ class Watching:
 
     async def are(self, state: sources.State, folder: str = "INBOX", deadline_s: float = 20.0) -> sources.FolderState:
         await servers.until(lambda: self.state(folder).state == state, deadline_s, what=f"{folder} {state}")
+        return self.state(folder)
+
+    async def at_rest(self, folder: str = "INBOX", deadline_s: float = 20.0) -> sources.FolderState:
+        """Waits until it is in IDLE, and what has come so far is counted, where that is done often."""
+        watcher = next(each for each in self.source._watchers if each._folder == folder)
+
+        def is_at_rest() -> bool:
+            line = watcher._connection
+            return bool(line and line.idling and not (line.news.stirred and b"ESEARCH" in line.capabilities))
+
+        await servers.until(is_at_rest, deadline_s, what=f"{folder} at rest")
         return self.state(folder)
 
 

@@ -143,38 +143,16 @@ async def test_mails_are_counted_as_they_come_change_and_go(dovecot: Dovecot) ->
         client.add_flags([1], [b"\\Seen"])
     watch = sources.Watch(searches=frozenset({sources.Search(flags=frozenset({"!\\Seen"}))}))
     async with watching.Watching(settings(dovecot), watch=watch) as watched:
-        counted = Counted(watched)
-        await servers.until(lambda: counted.now() == {2, 3, 4, 5})
+        await servers.until(lambda: watched.counted("\\Seen") == {2, 3, 4, 5})
         await asyncio.to_thread(dovecot.deliver)
-        await servers.until(lambda: counted.now() == {2, 3, 4, 5, 6})
+        await servers.until(lambda: watched.counted("\\Seen") == {2, 3, 4, 5, 6})
         await by_somebody_else(dovecot, lambda c: c.add_flags([2], [b"\\Seen"]))
-        await servers.until(lambda: counted.now() == {3, 4, 5, 6})
+        await servers.until(lambda: watched.counted("\\Seen") == {3, 4, 5, 6})
         await by_somebody_else(dovecot, lambda c: (c.delete_messages([3]), c.expunge()))
-        await servers.until(lambda: counted.now() == {4, 5, 6})
+        await servers.until(lambda: watched.counted("\\Seen") == {4, 5, 6})
         await by_somebody_else(dovecot, lambda c: c.remove_flags([1], [b"\\Seen"]))
-        await servers.until(lambda: counted.now() == {1, 4, 5, 6})
+        await servers.until(lambda: watched.counted("\\Seen") == {1, 4, 5, 6})
         assert [batch.census.begins for batch in watched.batches if batch.census].count(True) == 1
-
-
-class Counted:
-    """What a consumer of censuses has in the end."""
-
-    def __init__(self, watched: watching.Watching) -> None:
-        self._watched = watched
-
-    def now(self) -> set[int] | None:
-        """None while one is under way."""
-        there: dict[int, mail.Mail] = {}
-        is_whole = False
-        for batch in self._watched.batches:
-            if (census := batch.census) is None:
-                continue
-            there = {} if census.begins else there
-            assert all(each.event == "count" for each in census.mails)
-            there.update((each.place.uid, each) for each in census.mails)
-            there = {uid: each for uid, each in there.items() if uid not in census.gone}
-            is_whole = census.ends
-        return {uid for uid, each in there.items() if "\\Seen" not in each.flags} if is_whole else None
 
 
 async def test_marks_that_no_rule_asks_for_any_more_are_dropped(best: Dovecot) -> None:

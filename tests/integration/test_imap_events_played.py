@@ -62,7 +62,7 @@ def flagged(seq: int, uid: int, flags: str) -> str:
         ["* 2 FETCH (UID 2 FLAGS (\\Flagged) MODSEQ (12))\r\n"],
         ["* 2 FETCH (MODSEQ (12) FLAGS (\\flagged $Odd) UID 2)\r\n"],
         list("* 2 FETCH (UID 2 FLAGS (\\Flagged) MODSEQ (12))\r\n"),
-        ["* 2 FETCH (UID 2 X-GM-LABELS ({3}\r\na)", "( FLAGS (\\Flagged) MODSEQ (12))\r\n"],
+        ["* 2 FETCH (UID 2 X-GM-LABELS ({3}\r\na)", "() FLAGS (\\Flagged) MODSEQ (12))\r\n"],
         ['* 2 FETCH (UID 2 X-GM-LABELS ("UID 1 FLAGS (\\\\Seen)") FLAGS (\\Flagged) MODSEQ (12))\r\n'],
     ],
     ids=["plain", "another order", "octet by octet", "a literal", "a string like flags"],

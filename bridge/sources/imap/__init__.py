@@ -26,7 +26,9 @@ From the bottom up:
     folder.py     catching up behind the cursor, in pieces
     arrival.py    how far was I: first sight, cursor, UIDVALIDITY changed
     beside.py     what a folder does beside that, by what the rules ask for:
-    standing.py   mails that were marked, or went, told as events
+    standing.py   mails that were marked, or went: what is kept of them, and what has become of them
+    comparing.py  finding out by MODSEQ, or by searching
+    telling.py    as events, with their mails, and as marks
     counting.py   mails that rules count
     counters.py   how many there are, and how many are unseen
     heard.py      what the server says of mails that are there already

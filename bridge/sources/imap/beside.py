@@ -11,13 +11,14 @@ import dataclasses
 import math
 
 from bridge.sources import Batch, Memory, Wants, Watch
+from bridge.sources.imap import comparing, heard, standing, telling, uidset
 from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import counters as counters_
 from bridge.sources.imap import counting as counting_
-from bridge.sources.imap import heard, standing, uidset
 from bridge.sources.imap import news as news_
 
 _PAUSE_S = 0.2  # at least between two comparisons that were only hinted at: a flood is one or two
+_PAUSE_MOST_S = 5.0  # where nothing is found again and again: some servers always hint at something
 _EASE = 4  # times as long as the last one took
 
 
@@ -25,7 +26,7 @@ _EASE = 4  # times as long as the last one took
 class Past:
     """What outlives a connection."""
 
-    standing: standing.Past = dataclasses.field(default_factory=standing.Past)
+    standing: telling.Past = dataclasses.field(default_factory=telling.Past)
     told: counting_.Told = dataclasses.field(default_factory=counting_.Told)
     counts: counters_.Counts = dataclasses.field(default_factory=counters_.Counts)
 
@@ -34,18 +35,29 @@ class Beside:
     """Of one connection."""
 
     __slots__ = (
-        *("_compare_at", "_counters", "_counting", "_hearing", "_is_in_step", "_level", "_look_at", "_news", "_opened"),
+        *(
+            "_compare_at",
+            "_counters",
+            "_counting",
+            "_fruitless",
+            "_hearing",
+            "_is_in_step",
+            "_level",
+            "_look_at",
+            "_news",
+            "_opened",
+        ),
         *("_past", "_reconcile_s", "_standing"),
     )
 
     def __init__(
         self,
-        opened: standing.Folder,
+        opened: telling.Folder,
         *,
         watch: Watch,
         memory: Memory,
         past: Past,
-        level: standing.Level,
+        level: comparing.Level,
         selected: connection_.Selected,
         reconcile_s: float,
     ) -> None:
@@ -75,6 +87,7 @@ class Beside:
             else None
         )
         self._compare_at = -math.inf  # loop time before which nothing is compared for a hint
+        self._fruitless = 0
         self._look_at = -math.inf
         self._hearing: float | None = None  # POSIX seconds: since when something is being told
         self._is_in_step = False
@@ -93,7 +106,7 @@ class Beside:
         """A batch of new mails, with what belongs to them."""
         if not batch.mails or batch.marks is not None or batch.census is not None:
             return batch
-        marks = self._standing.of_new(batch.mails) if self._standing is not None else None
+        marks = self._standing.tells.of_new(batch.mails) if self._standing is not None else None
         census = self._counting.of_new(batch.mails) if self._counting is not None else None
         return dataclasses.replace(batch, marks=marks, census=census)
 
@@ -165,17 +178,19 @@ class Beside:
     async def _compare(self, changes: heard.Changes | None) -> None:
         """Looks for what changed: for anything, or for what was hinted at."""
         loop = asyncio.get_running_loop()
-        began, told, upto = loop.time(), None, self._opened.cursor.uid
+        began, told, upto, found = loop.time(), None, self._opened.cursor.uid, False
         expunged = changes is None or changes.expunged
         if self._standing is not None:
             since, pushed = (None, None) if changes is None else (changes.since, changes.at)
             told = await self._standing.compare(upto, since=since, pushed=pushed, expunged=expunged)
+            found = self._standing.fruitful
         if told is not None and (self._level == "QRESYNC" or not expunged):
             await self._count(told)
         elif self._counting is not None:
-            await self._counting.compare()
-        took_s = loop.time() - began
-        self._compare_at = loop.time() + max(_PAUSE_S, _EASE * took_s)
+            found = await self._counting.compare() or found
+        self._fruitless = 0 if found else self._fruitless + 1
+        pause_s = max(_PAUSE_S, _EASE * (loop.time() - began))
+        self._compare_at = loop.time() + max(pause_s, min(_PAUSE_S * 2.0 ** min(self._fruitless, 9), _PAUSE_MOST_S))
 
     async def _count(self, changes: heard.Changes) -> None:
         if self._counting is not None:

@@ -14,9 +14,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
 
+from bridge import turns
 from bridge.mail import Mail
 from bridge.sources import Batch, Census, Search, Wants
-from bridge.sources.imap import asking, fetch, heard, standing, uidset
+from bridge.sources.imap import asking, fetch, heard, telling, uidset
 
 log = structlog.get_logger()
 
@@ -26,6 +27,7 @@ _COMMAND_BYTES = 4_000
 _SYSTEM = {"\\seen", "\\flagged", "\\answered", "\\deleted", "\\draft"}
 _ATOM = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$&'+,-./:;<=>?@^_`|~")
 _PROGRESS_S = 10.0
+_TURN_S = 0.005
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
@@ -42,7 +44,7 @@ class Counting:
 
     __slots__ = ("_busy", "_opened", "_searches", "_told", "_uidvalidity")
 
-    def __init__(self, opened: standing.Folder, searches: Collection[Search], *, told: Told, uidvalidity: int) -> None:
+    def __init__(self, opened: telling.Folder, searches: Collection[Search], *, told: Told, uidvalidity: int) -> None:
         self._opened = opened
         self._searches = searches
         self._told = told
@@ -51,6 +53,8 @@ class Counting:
 
     def of_new(self, mails: Iterable[Mail]) -> Census | None:
         """What goes with a batch of mails that are new."""
+        if not (self._told.whole or self._busy) or self._told.uidvalidity != self._uidvalidity:
+            return None  # all of them are still to come
         counted = [mail for mail in mails if self._may_count(_lowered(mail))]
         return self._census(counted, ends=not self._busy) if counted else None
 
@@ -75,7 +79,7 @@ class Counting:
     @staticmethod
     def fit_new(wants: Wants) -> Wants:
         """What all rules want of a mail that is new, and counted."""
-        return lambda mail: standing.most((wants(mail), wants(dataclasses.replace(mail, event="count"))))
+        return lambda mail: telling.most((wants(mail), wants(dataclasses.replace(mail, event="count"))))
 
     async def begin(self) -> None:
         """All of the folder, or what has become otherwise since it was told.
@@ -91,23 +95,32 @@ class Counting:
         found = list(await self._found())
         await self._tell(found, begins=True)
 
-    async def compare(self) -> None:
-        """Finds out by searching what has become otherwise.
+    async def compare(self) -> bool:
+        """Finds out by searching what has become otherwise; whether anything has.
 
         Raises:
             errors.SourceError: the connection ended.
         """
         found = await self._found()
-        there = [uid for uid in self._told.flags if uid in found]
+        turn, there = turns.Turns(_TURN_S), list[int]()
+        wanted, gone = list[int](), list[int]()
+        for uid in self._told.flags:
+            (there if uid in found else gone).append(uid)
+            await turn.pause()
         now = await self._flags(there)
-        changed = {uid for uid in there if uid in now and hash(now[uid].flags) != self._told.flags[uid]}
-        came = {uid for uid in found if uid not in self._told.flags}
-        await self._tell(sorted(came | changed), [uid for uid in self._told.flags if uid not in found])
+        wanted += (uid for uid in there if uid in now and hash(now[uid].flags) != self._told.flags[uid])
+        for uid in found:
+            if uid not in self._told.flags:
+                wanted.append(uid)
+            await turn.pause()
+        await self._tell(sorted(wanted), gone)
+        return bool(wanted or gone)
 
     async def hear(self, now: Mapping[int, heard.Now], gone: uidset.Uids) -> None:
         """The server named the UIDs."""
         told = self._told.flags
-        out = {uid for uid in told if uid in gone} if gone else set[int]()
+        fewer, more = (told, gone) if len(told) < len(gone) else (gone, told)
+        out = {uid for uid in fewer if uid in more}
         changed = []
         for uid, how in now.items():
             may_count = self._may_count(how.flags)

@@ -13,7 +13,7 @@ from bridge import backoff, errors
 from bridge.mail import Place
 from bridge.sources import FolderState, Memory, State, Wants, Watch
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import arrival, faults, fetch, session, standing
+from bridge.sources.imap import arrival, comparing, faults, fetch, session
 from bridge.sources.imap import beside as beside_
 from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import folder as folder_
@@ -135,7 +135,7 @@ class Watcher:
         self._connection = connection
         try:
             watches = self._asked.marks or bool(self._asked.searches)
-            level: standing.Level = await standing.begin(connection) if watches else ""
+            level: comparing.Level = await comparing.begin(connection) if watches else ""
             selected = await connection.select(self._folder, read_only=True, condstore=level != "")
             if selected.uidnext is None:
                 # Courier: UIDs, and the UIDVALIDITY of a new folder, last only when they are given to who may write
@@ -158,7 +158,7 @@ class Watcher:
             connection.close()
 
     def _open(
-        self, connection: connection_.Connection, selected: connection_.Selected, level: standing.Level
+        self, connection: connection_.Connection, selected: connection_.Selected, level: comparing.Level
     ) -> folder_.OpenFolder:
         uidvalidity = selected.uidvalidity
 

@@ -25,6 +25,14 @@ From the bottom up:
     blame.py      whether it is the mail's fault that a connection ends
     folder.py     catching up behind the cursor, in pieces
     arrival.py    how far was I: first sight, cursor, UIDVALIDITY changed
+    beside.py     what a folder does beside that, by what the rules ask for:
+    standing.py   mails that were marked, or went: what is kept of them, and what has become of them
+    comparing.py  finding out by MODSEQ, or by searching
+    telling.py    as events, with their mails, and as marks
+    counting.py   mails that rules count
+    counters.py   how many there are, and how many are unseen
+    heard.py      what the server says of mails that are there already
+    uidset.py     UIDs as runs
     watcher.py    one folder's life, with reconnecting
     changes.py    seen, flag, copy, move, delete
     handover.py   batches on their way to their commit
@@ -60,7 +68,8 @@ class ImapSource:
     """Watches the folders of one mailbox; see ``bridge.sources.Source``.
 
     ``wants`` may be replaced at any time, and holds from the next fetch on: each batch says which one it was fetched
-    with. ``hub`` is shared by all sources of an event loop. ``tokens`` are for a mailbox with ``oauth``.
+    with. ``hub`` is shared by all sources of an event loop. ``tokens`` are for a mailbox with ``oauth``. ``watch`` says
+    what is to be told beyond new mails.
     """
 
     def __init__(
@@ -90,7 +99,9 @@ class ImapSource:
         account = account_.Account(self.name, self._settings, hub=self._hub, tokens=self._tokens)
         self._commands = commands.Commands(account)
         for folder in self._settings.folders:
-            watching = watcher.Watcher(account, folder, memory=self._memory, wants=self._wants, hand_on=self._hand_on)
+            watching = watcher.Watcher(
+                account, folder, memory=self._memory, wants=self._wants, hand_on=self._hand_on, watch=self._watch
+            )
             self._watchers.append(watching)
             self._tasks.append(asyncio.create_task(watching.run(), name=f"watch {self.name}/{folder}"))
         return self
@@ -108,10 +119,11 @@ class ImapSource:
     def _wants(self) -> Wants:
         return self.wants
 
-    async def _hand_on(self, batch: Batch) -> None:
+    async def _hand_on(self, batch: Batch) -> asyncio.Future[None]:
         committed = await self._handover.put(batch)
         if self._memory.careful:
             await committed  # the next mail must not be under way beside it
+        return committed
 
     async def batches(self) -> AsyncIterator[Batch]:
         """Every new mail, for ever; ends when the source is closed. One consumer at a time.

@@ -35,6 +35,7 @@ class Answer:
     status: str  # OK | NO | BAD; "+" for an IDLE that has begun
     text: bytes
     untagged: list[frames.Pieces]
+    tag: bytes = b""
 
     @property
     def ok(self) -> bool:
@@ -52,6 +53,7 @@ class Selected:
     uidvalidity: int
     uidnext: int | None  # some servers do not say
     exists: int
+    modseq: int | None = None  # RFC 7162, where it was asked for and there is one
 
 
 class Connection:
@@ -239,12 +241,16 @@ class Connection:
             if kind == b"EXISTS":
                 self.news.tells(number, at=self._line.read_at)
             elif kind == b"EXPUNGE":
-                self.news.removes()
-            elif len(pieces) > 1:  # else flags that changed, no mail
+                self.news.removes(at=self._line.read_at)
+            elif self.news.marks(pieces, at=self._line.read_at):  # flags that changed, no mail
+                return self.news.streaming
+            elif len(pieces) > 1:
                 self._line.extend()
                 return self.news.brings(number, pieces, asked=any(kind == "fetch" for _, kind in self._awaited))
         elif status := _STATUS.match(pieces[0]):
             self._told(status[1].upper(), status[2] or b"")
+        elif is_named(pieces, b"VANISHED "):
+            self.news.vanishes(pieces[0], at=self._line.read_at)
         return False
 
     def _told(self, status: bytes, text: bytes) -> None:
@@ -256,21 +262,27 @@ class Connection:
         if code == b"UIDVALIDITY" and self.selected and argument.isdigit() and int(argument) != self.selected[1]:
             raise errors.Disconnected("the folder's UIDVALIDITY changed")
 
-    async def notify(self, items: bytes) -> bool:
-        """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2). Whether it does."""
-        (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge))" % items)
+    async def notify(self, items: bytes, *, flags: bool = False) -> bool:
+        """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2), and to tell of
+        ``flags`` that change. Whether it does.
+        """
+        more = b" FlagChange" if flags else b""
+        (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge%s))" % (items, more))
         self.news.notified = answer.ok
         return answer.ok
 
-    async def select(self, folder: str, *, read_only: bool) -> Selected:
-        """Opens a folder (EXAMINE or SELECT).
+    async def select(self, folder: str, *, read_only: bool, condstore: bool = False) -> Selected:
+        """Opens a folder (EXAMINE or SELECT), with CONDSTORE where it is wanted and the server does not mind.
 
         Raises:
             errors.FolderMissing: there is none of that name; the message names those that there are.
             errors.SourceError: it cannot be opened.
         """
         self.selected = None
-        (answer,) = await self.run((b"EXAMINE " if read_only else b"SELECT ") + client.folder_name(folder))
+        command = (b"EXAMINE " if read_only else b"SELECT ") + client.folder_name(folder)
+        (answer,) = await self.run(command + b" (CONDSTORE)" if condstore else command)
+        if condstore and answer.status == "BAD":
+            (answer,) = await self.run(command)
         if not answer.ok:
             raise await self._unopened(folder, answer)
         told = _numbers(answer.untagged)
@@ -281,7 +293,8 @@ class Connection:
             response.checked(uidnext - 1 or 1, "UIDNEXT")  # that of a folder whose UIDs are used up is one too large
         self.selected = (folder, uidvalidity)
         self.news.looking()
-        return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.news.exists)
+        modseq = (told.get(b"HIGHESTMODSEQ") or None) if condstore else None
+        return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.news.exists, modseq=modseq)
 
     async def _unopened(self, folder: str, answer: Answer) -> errors.SourceError:
         if answer.code in LATER:
@@ -344,7 +357,8 @@ def _tagged(line: bytes, untagged: list[frames.Pieces]) -> Answer:
     match = _TAGGED.match(line)
     if match is None:
         raise errors.Disconnected(f"the server's answer cannot be read: {client.readable(line)}")
-    return Answer(status=match[1].upper().decode(), text=match[2] or b"", untagged=untagged)
+    status, text = match[1].upper().decode(), match[2] or b""
+    return Answer(status=status, text=text, untagged=untagged, tag=line.partition(b" ")[0])
 
 
 def _numbers(untagged: list[frames.Pieces]) -> dict[bytes, int]:

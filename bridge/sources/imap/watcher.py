@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 
 from bridge import backoff, errors
 from bridge.mail import Place
-from bridge.sources import Batch, FolderState, Memory, State, Wants
+from bridge.sources import FolderState, Memory, State, Wants, Watch
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import arrival, faults, fetch, session
+from bridge.sources.imap import arrival, comparing, faults, fetch, session
+from bridge.sources.imap import beside as beside_
 from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import folder as folder_
 
@@ -31,13 +32,15 @@ class Watcher:
         *,
         memory: Memory,
         wants: Callable[[], Wants],
-        hand_on: Callable[[Batch], Awaitable[None]],
+        hand_on: folder_.HandOn,
+        watch: Watch,
     ) -> None:
         self._account = account
         self._folder = folder
         self._memory = memory
         self._wants = wants
         self._hand_on = hand_on
+        self._asked = watch
         self._progress = folder_.Progress()
         self._connection: connection_.Connection | None = None
         self._before = (0, 0)  # octets and round trips of earlier connections
@@ -56,6 +59,8 @@ class Watcher:
             since=self._since,
             last_heard=(self._connection.heard if self._connection else None) or self._heard,
             reason=self._reason,
+            unseen=self._progress.beside.counts.unseen,
+            total=self._connection.news.exists if self._connection and self._state == "live" else None,
             bytes_read=octets,
             round_trips=round_trips,
         )
@@ -129,25 +134,47 @@ class Watcher:
         self._account.hub.outages.reached(self._account.settings.address)
         self._connection = connection
         try:
-            selected = await connection.select(self._folder, read_only=True)
+            watches = self._asked.marks or bool(self._asked.searches)
+            level: comparing.Level = await comparing.begin(connection) if watches else ""
+            selected = await connection.select(self._folder, read_only=True, condstore=level != "")
             if selected.uidnext is None:
                 # Courier: UIDs, and the UIDVALIDITY of a new folder, last only when they are given to who may write
-                selected = await connection.select(self._folder, read_only=False)
+                selected = await connection.select(self._folder, read_only=False, condstore=level != "")
             if b"NOTIFY" in connection.capabilities and b"IDLE" in connection.capabilities:
-                await connection.notify(fetch.ITEMS)  # before the search: what comes meanwhile is told of
-            opened = self._open(connection, selected.uidvalidity)
-            await self._arrival(opened, selected).settle()
-            self._become("live")
-            self._live_at = asyncio.get_running_loop().time()
-            while True:
-                await opened.stay()
+                await connection.notify(
+                    fetch.ITEMS, flags=watches
+                )  # before the search: what comes meanwhile is told of
+            opened = self._open(connection, selected, level)
+            try:
+                await self._arrival(opened, selected).settle()
+                self._become("live")
+                self._live_at = asyncio.get_running_loop().time()
+                while True:
+                    await opened.stay()
+            finally:
+                opened.beside.leave(connection.heard)
         finally:
             self._before, self._heard, self._connection = self._spent(), connection.heard, None
             connection.close()
 
-    def _open(self, connection: connection_.Connection, uidvalidity: int) -> folder_.OpenFolder:
+    def _open(
+        self, connection: connection_.Connection, selected: connection_.Selected, level: comparing.Level
+    ) -> folder_.OpenFolder:
+        uidvalidity = selected.uidvalidity
+
         def place(uid: int) -> Place:
             return Place(mailbox=self._account.name, folder=self._folder, uidvalidity=uidvalidity, uid=uid)
+
+        def beside(opened: folder_.OpenFolder) -> beside_.Beside:
+            return beside_.Beside(
+                opened,
+                watch=self._asked,
+                memory=self._memory,
+                past=self._progress.beside,
+                level=level,
+                selected=selected,
+                reconcile_s=self._account.settings.reconcile,
+            )
 
         return folder_.OpenFolder(
             session.Session(self._account, connection),
@@ -157,6 +184,7 @@ class Watcher:
             progress=self._progress,
             one_at_a_time=self._account.hub.one_at_a_time,
             hand_on=self._hand_on,
+            beside=beside,
         )
 
     def _arrival(self, opened: folder_.OpenFolder, selected: connection_.Selected) -> arrival.Arrival:

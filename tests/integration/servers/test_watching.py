@@ -225,8 +225,7 @@ async def test_one_push_costs_at_most_one_round_trip(
         await watched.are("live")
         await deliver(server)
         await watched.have(1)
-        await servers.until(lambda: watched.source._watchers[0]._connection.idling, what="IDLE")
-        before = watched.state().round_trips
+        before = (await watched.at_rest()).round_trips
         await deliver(server)
         await watched.have(2)
         spent = watched.state().round_trips - before

@@ -62,5 +62,7 @@ def _ago(age_s: float) -> str:
 
 
 PLUGIN = rules.ConditionPlugin(
-    setting=Age, make=MaxAge, summary="The mail arrived no longer ago than this when it is looked at."
+    setting=Age,
+    make=MaxAge,
+    summary="The mail arrived (or what happened to it did) no longer ago than this when it is looked at.",
 )

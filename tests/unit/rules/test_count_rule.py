@@ -123,6 +123,14 @@ def test_a_day_on_which_the_clock_is_put_back_is_longer() -> None:
     assert until == datetime.datetime(2026, 10, 25, 23, 0, tzinfo=datetime.UTC).timestamp()
 
 
+def test_a_time_that_the_clock_shows_twice_on_a_day_is_twice() -> None:
+    received = datetime.datetime(2026, 10, 25, 0, 45, tzinfo=datetime.UTC)  # 02:45 for the first time
+    made = making.compiled(counting(when={"since": "02:30"}))
+    moment = making.moment(received.timestamp(), making.BERLIN)
+    until = made.counts_until(counted(received=received), moment)
+    assert until == datetime.datetime(2026, 10, 25, 1, 30, tzinfo=datetime.UTC).timestamp()
+
+
 # What a server is asked for.
 
 
@@ -143,6 +151,7 @@ def day(text: str) -> datetime.date:
         ({"max_age": "12h"}, (), "2026-10-31"),
         ({"max_age": "13h"}, (), "2026-10-30"),
         ({"since": "1960-01-01"}, (), None),
+        ({"max_age": "43207s"}, (), "2026-10-30"),  # to the second at midnight: it may have come a second earlier
         ({"since": "midnight", "max_age": "5d", "flags": "seen"}, ("\\Seen",), "2026-10-31"),
         ({"flags": "seen", "all": [{"flags": "flagged"}, {"all": [{"since": "midnight"}]}]},
          ("\\Seen", "\\Flagged"), "2026-10-31"),

@@ -98,6 +98,14 @@ def test_age_and_expiry_count_from_the_event_and_hours_from_the_arrival() -> Non
     ]
 
 
+def test_it_happened_to_the_mail_that_it_carries_as_well() -> None:
+    inner = making.mail()
+    mail = making.carrying(("a.eml", "message/rfc822", inner.head + b"\r\nHi"))
+    made = making.compiled(of("seen", when={"forwarded": {"max_age": "10m"}}))
+    assert fired(made, happening.as_if(mail, "seen", making.NOW - 60)) == ["seen"]
+    assert fired(made, happening.as_if(mail, "seen", making.NOW - 601)) == []
+
+
 def test_an_event_of_which_no_time_is_known_is_as_old_as_the_mail() -> None:
     mail = dataclasses.replace(making.mail(), event="seen")
     assert arrival.arrived(mail, making.NOW) == arrival.arrived(making.mail(), making.NOW)

@@ -303,7 +303,7 @@ def _log_verdict(mail: Mail, verdict: rules.Verdict) -> None:
     place = mail.place
     where = {"mailbox": place.mailbox, "folder": place.folder, "uid": place.uid, "rule": verdict.rule}
     if mail.event != "new":
-        where["event"] = mail.event
+        where["happened"] = mail.event
     if verdict.suppressed:
         log.debug("a rule's deliveries are suppressed", **where)
     elif verdict.matched:

@@ -2,9 +2,9 @@
 
 An event is **true** if the mail was otherwise until now, as it is kept (``marks``): what is told twice, is told once.
 It is the bridge's **own** if a change of this mail that does the same is under way (it may have been made, and not
-settled yet); one that is settled is kept as made already. Where the same mail is in another folder of its mailbox (a
-label of Gmail's, or a copy), what was told of it there is **one act** with what is told of it here, if nothing has
-happened to it here since. That a mail is gone is told for each folder, and once.
+settled yet), or was settled after the server told of it. What is settled is kept as made already. Where the same mail
+is in another folder of its mailbox (a label of Gmail's, or a copy), what was told of it there is **one act** with what
+is told of it here, if nothing has happened to it here since. That a mail is gone is told for each folder, and once.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def judge(
     events = [(n, entry) for n, entry in enumerate(entries) if entry.event in EVENTS]
     if not events:
         return Judged()
-    known = _read(connection, folder, [entry for _, entry in events], told)
+    known = _read(connection, folder, [entry for _, entry in events], told, at=told.at if told and told.at else now)
     untrue = frozenset(n for n, entry in events if not known.is_news(entry, now))
     if known.shown:
         connection.execute(settling.SHOWN, [{"d_id": one} for one in sorted(known.shown)])
@@ -103,6 +103,7 @@ class _Known:
     copies: Mapping[str, Sequence[_State]]  # fingerprint → the same in other folders
     own: Mapping[keys.Place, Mapping[str, Sequence[Any]]]  # mail → event → changes of the bridge's that look like it
     gone: set[keys.Place]  # told already
+    at: float  # when the server told
     shown: set[str] = dataclasses.field(default_factory=set)  # changes under way of which the server has told
 
     def is_news(self, entry: outbox.Entry, now: float) -> bool:
@@ -115,7 +116,7 @@ class _Known:
         state.become(entry.event)
         copies = self.copies.get(state.fingerprint, ())
         told = max((one.when(entry.event) for one in copies if one.meets(entry.event)), default=0.0)
-        own = self._is_own(where, entry.event) or any(self._is_under_way(one.where, entry.event) for one in copies)
+        own = self._is_own(where, entry.event) or any(self._is_own(one.where, entry.event) for one in copies)
         one_act = told > state.when(entry.event)
         if state.fingerprint:
             state.stamp(entry.event, told if one_act else now)  # one act, one time
@@ -129,12 +130,15 @@ class _Known:
         return True
 
     def _is_own(self, where: keys.Place, event: str) -> bool:
-        under_way = [one for one in self._changes(where, event) if one.state == "pending"]
-        self.shown.update(one.id for one in under_way)
-        return bool(under_way)
-
-    def _is_under_way(self, where: keys.Place, event: str) -> bool:
-        return any(one.state == "pending" for one in self._changes(where, event))
+        """Two connections are read in any order: what was told before the answer to a change that has to do with it was
+        written down may be from before it, or of it.
+        """
+        same = self._changes(where, event)
+        under_way = [one.id for one in same if one.state == "pending"]
+        if where in self.states:
+            self.shown.update(under_way)
+        about = [*same, *self._changes(where, "flagged")] if event == "unflagged" else same
+        return bool(under_way) or any(one.state == "delivered" and one.ended >= self.at for one in about)
 
     def _changes(self, where: keys.Place, event: str) -> Sequence[Any]:
         return self.own.get(where, {}).get(event, ())
@@ -145,7 +149,7 @@ def _where(folder: Folder, entry: outbox.Entry) -> keys.Place:
 
 
 def _read(
-    connection: sa.Connection, folder: Folder, events: Sequence[outbox.Entry], told: sources.Marks | None
+    connection: sa.Connection, folder: Folder, events: Sequence[outbox.Entry], told: sources.Marks | None, *, at: float
 ) -> _Known:
     marked = [entry for entry in events if entry.event != "gone"]
     states = {_where(folder, entry): _State(where=_where(folder, entry)) for entry in marked}
@@ -159,6 +163,7 @@ def _read(
         copies=copies,
         own=_own(connection, folder, states.keys() | gone | there),
         gone=set(_known_gone(connection, gone)),
+        at=at,
     )
 
 
@@ -205,9 +210,9 @@ def _own(
     connection: sa.Connection, folder: Folder, where: Collection[keys.Place]
 ) -> dict[keys.Place, dict[str, list[Any]]]:
     """The changes of these mails that are under way, or made."""
-    query = sa.select(*keys.columns(deliveries), deliveries.c.id, deliveries.c.state, deliveries.c.options).where(
-        deliveries.c.sink == outbox.CHANGES + folder.mailbox, deliveries.c.state.in_(("pending", "delivered"))
-    )
+    query = sa.select(
+        *keys.columns(deliveries), *(deliveries.c[name] for name in ("id", "state", "ended", "options"))
+    ).where(deliveries.c.sink == outbox.CHANGES + folder.mailbox, deliveries.c.state.in_(("pending", "delivered")))
     found: dict[keys.Place, dict[str, list[Any]]] = {}
     for of_these in keys.these(deliveries, where):
         for row in connection.execute(query.where(of_these)):

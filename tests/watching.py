@@ -77,10 +77,11 @@ class Watching:
         wants: sources.Wants = nothing,
         hub: hub_.Hub | None = None,
         tokens: oauth.Tokens | None = None,
+        **more: Any,
     ) -> None:
         self.memory = memory or Memory()
         self.batches: list[sources.Batch] = []
-        self.source = imap.ImapSource("home", settings, memory=self.memory, wants=wants, hub=hub, tokens=tokens)
+        self.source = imap.ImapSource("home", settings, memory=self.memory, wants=wants, hub=hub, tokens=tokens, **more)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:

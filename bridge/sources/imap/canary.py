@@ -30,7 +30,7 @@ from bridge.sources.imap import connection as connection_
 log = structlog.get_logger()
 
 _LEAVE_S = 5.0  # for deleting it when the bridge stops meanwhile
-_SPREAD = 0.1  # of `every`: many mailboxes do not begin together
+_SPREAD, _SPREAD_S = 0.1, 60.0  # of `every`, and at the most: many mailboxes do not begin together
 _SWEPT = 100  # left over canaries at one time
 _HEAD_BYTES = 8_192
 _EACH_LITERAL, _SMALL_LITERAL, _SMALL_BYTES = b"LITERAL+", b"LITERAL-", 4_096  # RFC 7888
@@ -91,7 +91,7 @@ class Canary:
 
     async def run(self, every_s: float) -> None:
         """One after the other, while the folder is watched. Never ends, whatever happens; is cancelled."""
-        wait_s = random.uniform(0, _SPREAD * every_s)
+        wait_s = random.uniform(0, min(_SPREAD * every_s, _SPREAD_S))
         while True:
             await self._pause(wait_s)
             await self.until_live()

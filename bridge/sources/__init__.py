@@ -191,7 +191,8 @@ class RoundTrip:
     append_s: float | None = None  # until the server had taken it
     push_s: float | None = None  # from there until the server told of it; 0 where it told of it before
     fetch_s: float | None = None  # from there until the mail was in hand
-    total_s: float | None = None  # all of it
+    total_s: float | None = None  # from sending it to having it in hand
+    delete_s: float | None = None
     failed: Literal["", "append", "push"] = ""  # where it was lost
     reason: str = ""
     left: str = ""  # why it could not be deleted again; "" where it was

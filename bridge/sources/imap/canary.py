@@ -105,8 +105,15 @@ class Canary:
                 self._take(trip)
             wait_s = every_s
 
-    async def until_live(self) -> None:
+    async def until_live(self, *, at_once: bool = False) -> None:
+        """Returns when the folder is watched.
+
+        Raises:
+            errors.SourceError: it did not work ``at_once``, and why.
+        """
         while not self._watching.is_live:
+            if at_once and self._watching.reason:
+                raise errors.SourceError(self._watching.reason)
             self._changed.clear()
             await self._changed.wait()
 
@@ -140,9 +147,10 @@ class Canary:
             trip = await self._fly(flight)
             stopped = False
         finally:
+            done_at = time.monotonic()
             left = await self._gone(flight, stopped=stopped)
             self._flight = None
-        return dataclasses.replace(trip, left=left)
+        return dataclasses.replace(trip, left=left, delete_s=time.monotonic() - done_at)
 
     async def _fly(self, flight: _Flight) -> RoundTrip:
         trip = RoundTrip(mailbox=self._account.name, folder=self._watching.folder, at=flight.at)

@@ -15,7 +15,7 @@ import pytest
 from bridge import sources
 from bridge.sources import canary
 from tests import servers, watching
-from tests.servers import played
+from tests.servers.appending import Appending
 from tests.servers.dovecot import Dovecot
 
 OFTEN = {"every": "300ms", "late": "250ms"}
@@ -72,18 +72,19 @@ async def test_it_is_seen_by_push_timed_and_deleted(dovecot: Dovecot, seal: cana
         await servers.until(lambda: watched.memory.cursors["home", "INBOX"].uid == 1, what="the cursor behind it")
 
 
-async def test_again_and_again_and_nobody_else_hears_of_it(dovecot: Dovecot, seal: canary.Seal) -> None:
-    async with Canaried(dovecot, seal, canary={"every": "2s", "late": "1900ms"}) as watched:
-        await watched.flown(2)
-        await asyncio.to_thread(dovecot.deliver, subject="motion")
-        await watched.have(1)
-        await watched.flown(3)
-        assert [trip.failed for trip in watched.trips] == [""] * len(watched.trips)
-        assert watched.subjects == ["motion"]
-        state = watched.state()
-        assert state.canary == watched.trips[-1]
-        assert state.state == "live"
-    assert uids(dovecot, "UNSEEN") == uids(dovecot)  # the other mail is as it was, and no canary is left
+async def test_again_and_again_and_nobody_else_hears_of_it(seal: canary.Seal) -> None:
+    account = Appending()
+    with account.served() as server:
+        async with Canaried(server, seal, canary={"every": "4s", "late": "3900ms"}) as watched:
+            await watched.flown()
+            account.arrive("motion")
+            await watched.flown(2)
+            assert [trip.failed for trip in watched.trips] == ["", ""]
+            assert [mail.place.uid for mail in watched.mails] == [2]
+            state = watched.state()
+            assert state.canary == watched.trips[-1]
+            assert state.state == "live"
+    assert [letter.uid for letter in account.letters] == [2]
 
 
 async def test_it_disturbs_nobody(dovecot: Dovecot, seal: canary.Seal) -> None:
@@ -135,43 +136,8 @@ async def test_over_quota_is_told_as_such_and_the_folder_is_not_called_live(
         assert watched.state().round_trips == state.round_trips, "its connection is none the worse for it"
 
 
-class Played(played.Account):
-    """Takes mails; ``tells`` is whether who is in IDLE hears of them, ``refusal`` why it takes none."""
-
-    after = "IMAP4rev1 IDLE UIDPLUS LITERAL-"
-    tells = True
-    refusal = ""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heads: dict[int, str] = {}
-
-    def append(self, session: played.Session, tag: str, command: str) -> None:
-        mail = session.peer.octets(int(command.rpartition("{")[2].rstrip("+}")))
-        session.peer.line()
-        if self.refusal:
-            session.peer.send(f"{tag} NO {self.refusal}\r\n")
-            return
-        self.at_once = self.tells
-        letter = self.arrive("Mailwire canary")
-        self.heads[letter.uid] = mail.decode().partition("\r\n\r\n")[0] + "\r\n\r\n"
-        session.peer.send(f"{tag} OK [APPENDUID {self.uidvalidity} {letter.uid}] done\r\n")
-
-    def given(self, letter: played.Letter, items: str) -> str:
-        head = self.heads.get(letter.uid, "From: a@b.example\r\nSubject: hello\r\n\r\n")
-        number = self.letters.index(letter) + 1
-        shape = '("TEXT" "PLAIN" ("CHARSET" "us-ascii") NIL NIL "7BIT" 7 1)'
-        rest = f"BODYSTRUCTURE {shape} BODY[TEXT]<0> {{7}}\r\nhello\r\n" if "BODYSTRUCTURE" in items else ""
-        return f"* {number} FETCH (UID {letter.uid} FLAGS () BODY[HEADER]<0> {{{len(head)}}}\r\n{head} {rest})\r\n"
-
-    def uid_expunge(self, session: played.Session, tag: str, command: str) -> None:
-        gone = self.among(command.split(" ")[1])
-        self.letters = [letter for letter in self.letters if letter not in gone]
-        session.peer.send(f"{tag} OK done\r\n")
-
-
 async def test_a_push_that_never_comes_is_noticed_and_the_connection_is_made_anew(seal: canary.Seal) -> None:
-    account = Played()
+    account = Appending()
     account.tells = False
     with account.served() as server:
         async with Canaried(server, seal, canary=OFTEN) as watched:
@@ -188,7 +154,7 @@ async def test_a_push_that_never_comes_is_noticed_and_the_connection_is_made_ane
 
 
 async def test_what_arrived_while_the_push_was_dead_is_found(seal: canary.Seal) -> None:
-    account = Played()
+    account = Appending()
     account.tells = False
     with account.served() as server:
         async with Canaried(server, seal, canary=SELDOM | {"late": "250ms"}) as watched:
@@ -202,7 +168,7 @@ async def test_what_arrived_while_the_push_was_dead_is_found(seal: canary.Seal) 
 
 
 async def test_not_called_live_until_it_is_proven(seal: canary.Seal) -> None:
-    account = Played()
+    account = Appending()
     account.refusal = "[OVERQUOTA] Mailbox has exceeded the limit"
     with account.served() as server:
         async with Canaried(server, seal, canary=OFTEN) as watched:
@@ -218,7 +184,7 @@ async def test_not_called_live_until_it_is_proven(seal: canary.Seal) -> None:
 
 
 async def test_a_refusal_leaves_mails_coming(seal: canary.Seal) -> None:
-    account = Played()
+    account = Appending()
     account.refusal = "[NOPERM] read only"
     with account.served() as server:
         async with Canaried(server, seal, canary=OFTEN) as watched:

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 _LEAVE_S = 5.0  # for deleting it when the bridge stops meanwhile
 _SPREAD, _SPREAD_S = 0.1, 60.0  # of `every`, and at the most: many mailboxes do not begin together
+_BUSY = 10  # times `late` that a folder may be busy with other mail
 _SWEPT = 100  # left over canaries at one time
 _HEAD_BYTES = 8_192
 _EACH_LITERAL, _SMALL_LITERAL, _SMALL_BYTES = b"LITERAL+", b"LITERAL-", 4_096  # RFC 7888
@@ -148,7 +149,7 @@ class Canary:
             stopped = False
         finally:
             done_at = time.monotonic()
-            left = await self._gone(flight, stopped=stopped)
+            left = await self._cleared(flight, stopped=stopped)
             self._flight = None
         return dataclasses.replace(trip, left=left, delete_s=time.monotonic() - done_at)
 
@@ -179,12 +180,14 @@ class Canary:
         late_s = self._late_s
         if not self._watching.can_idle:
             late_s += self._account.settings.poll
-        while not await self._comes(flight, late_s):
+        for _ in range(_BUSY):
+            if await self._comes(flight, late_s):
+                return ""
             if not self._watching.is_live:
                 return f"the folder is not watched just now: {self._watching.reason}"
             if not self._watching.is_busy:
                 return f"the server took a canary and told nothing of it within {late_s:g} s: its push is dead"
-        return ""
+        return f"the folder has been busy for {_BUSY * late_s:g} s, and has not come to the canary"
 
     async def _comes(self, flight: _Flight, within_s: float) -> bool:
         if flight.seen is None:
@@ -220,13 +223,23 @@ class Canary:
 
     # What is left of it
 
-    async def _gone(self, flight: _Flight, *, stopped: bool) -> str:
-        """Deletes it; why that is not possible, or "". Never raises, but when it is cancelled meanwhile."""
+    async def _cleared(self, flight: _Flight, *, stopped: bool) -> str:
+        """Deletes it; why that is not possible, or "". A stop meanwhile waits for it a little."""
+        clearing = asyncio.create_task(self._gone(flight), name=f"canary {self._account.name}: deleting")
         try:
-            async with asyncio.timeout(_LEAVE_S if stopped else None):
-                return await self._deleted(flight)
-        except TimeoutError:
-            return "there was no time for it"
+            await asyncio.wait([clearing], timeout=_LEAVE_S if stopped else None)
+        except asyncio.CancelledError:
+            await asyncio.wait([clearing], timeout=_LEAVE_S)
+            raise
+        finally:
+            if not clearing.done():
+                clearing.cancel()
+                await asyncio.wait([clearing])
+        return "there was no time for it" if clearing.cancelled() else clearing.result()
+
+    async def _gone(self, flight: _Flight) -> str:
+        try:
+            return await self._deleted(flight)
         except errors.MailwireError as error:
             self._left.add(flight.token.nonce)
             self._swept = False
@@ -256,7 +269,8 @@ class Canary:
 
     async def _sweep(self) -> None:
         """Deletes what this or an earlier process left behind, and nothing that does not prove to be that."""
-        found = await self._find(lambda token: token.nonce in self._left or self._seal.is_left_over(token))
+        is_old = functools.partial(self._seal.is_left_over, by=self._maker)
+        found = await self._find(lambda token: token.nonce in self._left or is_old(token))
         self._swept = (await self._delete(found)) in {"", changes.ONLY_MARKED}
         if self._swept:
             self._left.clear()

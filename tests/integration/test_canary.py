@@ -19,6 +19,7 @@ from tests.servers.appending import Appending
 from tests.servers.dovecot import Dovecot
 
 OFTEN = {"every": "300ms", "late": "250ms"}
+SOON_S = 8.0  # before the server that is played hangs up by itself
 SELDOM = {"every": "1h", "late": "20s"}
 
 
@@ -145,7 +146,7 @@ async def test_a_push_that_never_comes_is_noticed_and_the_connection_is_made_ane
             assert trip.failed == "push"
             assert "its push is dead" in trip.reason
             assert watched.state().canary == trip
-            await watched.are("live")
+            await watched.are("live", deadline_s=SOON_S)
             assert account.logins >= 3  # two of the folder's own, and one that appends
             account.tells = True
             await servers.until(lambda: watched.trips[-1].failed == "", 20, what="a canary that comes")
@@ -163,7 +164,7 @@ async def test_what_arrived_while_the_push_was_dead_is_found(seal: canary.Seal) 
             account.arrive("motion")
             mine = watched.source.canary(seal, late_s=0.2, maker="run")
             await mine.once()
-            await watched.have(1)
+            await watched.have(1, SOON_S)
             assert len(watched.mails) == 1, "and the canary is no mail"
 
 

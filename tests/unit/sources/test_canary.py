@@ -129,6 +129,22 @@ def test_each_state_has_a_key_of_its_own(tmp_path: Path) -> None:
     assert canary.key_file("postgresql://db/x", tmp_path) == tmp_path / "canary-key"
 
 
+@pytest.mark.parametrize("altered", range(5))
+def test_nothing_of_a_proven_header_can_be_altered(seal: canary.Seal, altered: int) -> None:
+    name, *words = seal.mail(seal.new("run"), USER).decode().partition("X-Mailwire")[2].splitlines()[0].split()
+    assert seal.read(head(f"X-Mailwire{name} {' '.join(words)}\r\n\r\n".encode()), USER) is not None
+    words[altered] = {2: "1"}.get(altered, words[altered][:-1] + "!")
+    assert seal.read(head(f"X-Mailwire{name} {' '.join(words)}\r\n\r\n".encode()), USER) is None
+
+
+def test_a_proof_holds_for_its_mailbox_and_its_key_alone(seal: canary.Seal, tmp_path: Path) -> None:
+    mail = seal.mail(seal.new("run"), USER)
+    assert seal.read(head(mail), "somebody@example.org") is None
+    other = canary.Seal(tmp_path / "another", bridge="house")
+    other.mail(other.new("run"), USER)
+    assert other.read(head(mail), USER) is None
+
+
 @hypothesis.given(st.binary(max_size=200), st.text(max_size=60))
 def test_no_value_of_a_stranger_s_is_believed_or_raises(value: bytes, user: str) -> None:
     class Known(canary.Seal):

@@ -30,7 +30,7 @@ from bridge.outbox.on_demand import OnDemand
 from bridge.outbox.store import Store
 from bridge.outbox.summaries import Summaries
 from bridge.rules import engine
-from bridge.sources import imap
+from bridge.sources import canary, imap
 from bridge.sources.settings import Mailbox
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class _Bridge:
         self._news = news.Events()
         self.onlooker: events.Onlooker = _Onlookers((self._news, *onlookers))
         self._state = state
+        self._seal: canary.Seal | None = None
         self._keeper: keeper.Keeper | None = None
         self._sinks = units_.Units("sink")
         self._mailboxes = units_.Units("mailbox")
@@ -122,6 +123,9 @@ class _Bridge:
                 anything else is touched; a mailbox opens whatever its settings are, and tells of them when it
                 connects.)
         """
+        if self._seal is None:
+            key_file = canary.key_file(self._state, config.state_folder(self._state))
+            self._seal = canary.Seal(key_file, bridge=settings.name)
         rulebook, watching, ends, mailboxes = await asyncio.to_thread(self._prepare, settings)
         async with self.turn:
             self._hub.limit(at_once=settings.limits.connecting, a_second=settings.limits.connects_per_second)
@@ -180,7 +184,14 @@ class _Bridge:
             tokens = await stack.enter_async_context(self._tokens(name, mailbox))
             watch = watching.watch(remembers)
             source = imap.ImapSource(
-                name, mailbox, memory=self._store, wants=self._rulebook, hub=self._hub, tokens=tokens, watch=watch
+                *(name, mailbox),
+                memory=self._store,
+                wants=self._rulebook,
+                watch=watch,
+                hub=self._hub,
+                tokens=tokens,
+                seal=self._seal,
+                told=lambda trip: self.onlooker(events.CanaryEnded(trip=trip)),
             )
             self._sources[name] = await stack.enter_async_context(source)
             stack.callback(self._sources.pop, name)

@@ -109,11 +109,12 @@ class Watching:
         hub: hub_.Hub | None = None,
         tokens: oauth.Tokens | None = None,
         watch: sources.Watch = sources.Watch(),  # noqa: B008 - a frozen value
+        **more: Any,
     ) -> None:
         self.memory = memory or Memory()
         self.batches: list[sources.Batch] = []
         self.source = imap.ImapSource(
-            "home", settings, memory=self.memory, wants=wants, hub=hub, tokens=tokens, watch=watch
+            "home", settings, memory=self.memory, wants=wants, hub=hub, tokens=tokens, watch=watch, **more
         )
         self._stack = contextlib.AsyncExitStack()
 

@@ -75,6 +75,16 @@ class Peer:
             raise Gone
         return line.decode("utf-8", "replace").rstrip("\r\n")
 
+    def octets(self, count: int) -> bytes:
+        """A literal that the client sends."""
+        try:
+            found = self._file.read(count)
+        except OSError as error:
+            raise Gone from error
+        if len(found) < count:
+            raise Gone
+        return found
+
     def expect(self, pattern: str) -> str:
         """The tag of the next line, which has to be this command (a regular expression on what follows the tag)."""
         line = self.line()

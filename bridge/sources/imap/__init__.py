@@ -39,6 +39,7 @@ From the bottom up:
     lookback.py   mails that are there already, read-only: for trying rules
     runs.py       which of those go in one command
     commands.py   the connection for them
+    canary.py     a mail to ourselves: whether what comes is told of (bridge.sources.canary: how it is known again)
     faults.py     where a bug of ours is, without the mail that it tripped over
 """
 
@@ -46,17 +47,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self
 
 import structlog
 
 from bridge import oauth
 from bridge.delivery import MailChange, Receipt
-from bridge.sources import Batch, FolderState, Memory, Wants, Watch
+from bridge.mail import Mail
+from bridge.sources import Batch, FolderState, Memory, RoundTrip, Wants, Watch
+from bridge.sources import canary as seals
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import commands, handover, watcher
+from bridge.sources.imap import canary, commands, handover, watcher
 from bridge.sources.imap import hub as hub_
 
 log = structlog.get_logger()
@@ -69,7 +72,8 @@ class ImapSource:
 
     ``wants`` may be replaced at any time, and holds from the next fetch on: each batch says which one it was fetched
     with. ``hub`` is shared by all sources of an event loop. ``tokens`` are for a mailbox with ``oauth``. ``watch`` says
-    what is to be told beyond new mails.
+    what is to be told beyond new mails. Canaries that ``seal`` knows are kept back, and ``told`` is told what became of
+    this mailbox's own.
     """
 
     def __init__(
@@ -82,6 +86,8 @@ class ImapSource:
         hub: hub_.Hub | None = None,
         tokens: oauth.Tokens | None = None,
         watch: Watch = Watch(),  # noqa: B008 - a frozen value
+        seal: seals.Seal | None = None,
+        told: Callable[[RoundTrip], None] = lambda _: None,
     ) -> None:
         self.name = name
         self.wants = wants
@@ -90,13 +96,17 @@ class ImapSource:
         self._hub = hub or hub_.Hub()
         self._tokens = tokens
         self._watch = watch
+        self._seal = seal
+        self._told = told
+        self._canary: canary.Canary | None = None
+        self._account = account_.Account(name, settings, hub=self._hub, tokens=tokens)
         self._tasks: list[asyncio.Task[None]] = []
         self._watchers: list[watcher.Watcher] = []
         self._commands: commands.Commands | None = None
         self._handover = handover.Handover(_WAITING)
 
     async def __aenter__(self) -> Self:
-        account = account_.Account(self.name, self._settings, hub=self._hub, tokens=self._tokens)
+        account = self._account
         self._commands = commands.Commands(account)
         for folder in self._settings.folders:
             watching = watcher.Watcher(
@@ -104,7 +114,26 @@ class ImapSource:
             )
             self._watchers.append(watching)
             self._tasks.append(asyncio.create_task(watching.run(), name=f"watch {self.name}/{folder}"))
+        if self._settings.canary is not None and self._seal is not None:
+            mine = self.canary(self._seal, late_s=self._settings.canary.late, maker="run")
+            running = mine.run(self._settings.canary.every)
+            self._tasks.append(asyncio.create_task(running, name=f"canary {self.name}"))
         return self
+
+    def canary(self, seal: seals.Seal, *, late_s: float, maker: seals.Maker) -> canary.Canary:
+        """This mailbox's canary, which is shown what comes."""
+        if self._commands is None:
+            raise RuntimeError("the source is not open")
+        at = self._settings.folders.index(self._settings.canary_folder)
+        self._canary = canary.Canary(
+            *(self._account, self._watchers[at]),
+            seal=seal,
+            commands=self._commands,
+            told=self._told,
+            late_s=late_s,
+            maker=maker,
+        )
+        return self._canary
 
     async def __aexit__(self, *exc: object) -> None:
         self._handover.close()
@@ -120,10 +149,19 @@ class ImapSource:
         return self.wants
 
     async def _hand_on(self, batch: Batch) -> asyncio.Future[None]:
+        if self._seal is not None:
+            batch = canary.without(batch, self._seal, self._settings.user, seen=self._sees(batch.pushed))
         committed = await self._handover.put(batch)
         if self._memory.careful:
             await committed  # the next mail must not be under way beside it
         return committed
+
+    def _sees(self, pushed: float | None) -> Callable[[Mail, seals.Token], None]:
+        def seen(mail: Mail, token: seals.Token) -> None:
+            if self._canary is not None:
+                self._canary.sees(mail, token, pushed)
+
+        return seen
 
     async def batches(self) -> AsyncIterator[Batch]:
         """Every new mail, for ever; ends when the source is closed. One consumer at a time.

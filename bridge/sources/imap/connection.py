@@ -337,6 +337,11 @@ class Connection:
     def fileno(self) -> int:
         return self._line.fileno()
 
+    def hang_up(self) -> None:
+        """Ends it under whoever reads from it, who is told that it is closed. Any number of times."""
+        if self._wire is not None:
+            self._wire.hang_up()
+
     def close(self) -> None:
         """Closes without a word: LOGOUT would be one more answer to wait for. Any number of times."""
         if self._wire is not None:

@@ -138,11 +138,12 @@ class Hub:
         future: asyncio.Future[bool] = loop.create_future()
         loop.add_reader(descriptor, _resolve, future, True)
         try:
-            return await self._within(future, within_s)
+            return await self.within(future, within_s)
         finally:
             loop.remove_reader(descriptor)
 
-    async def _within(self, future: asyncio.Future[bool], within_s: float) -> bool:
+    async def within(self, future: asyncio.Future[bool], within_s: float) -> bool:
+        """Waits for the future, for no longer than that; then it is done, with False."""
         loop = asyncio.get_running_loop()
         if within_s < _LONG_S:
             alarm = loop.call_later(within_s, _resolve, future, False)

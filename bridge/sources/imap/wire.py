@@ -134,9 +134,13 @@ class Wire:
             await self.fill()
         return pieces
 
-    def close(self) -> None:
-        """Closes without a word. Any number of times."""
+    def hang_up(self) -> None:
+        """Nothing comes any more: whoever waits for it finds that out. Any number of times."""
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not TLS's, which would say goodbye and wait
+
+    def close(self) -> None:
+        """Closes without a word. Any number of times."""
+        self.hang_up()
         with contextlib.suppress(OSError):
             self.sock.close()

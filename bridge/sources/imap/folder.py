@@ -13,7 +13,7 @@ import structlog
 from bridge import errors
 from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Memory, Wants
-from bridge.sources.imap import asking, assembling, fetch, hub, session
+from bridge.sources.imap import asking, assembling, connection, fetch, hub, session
 from bridge.sources.imap import blame as blame_
 from bridge.sources.imap import news as news_
 
@@ -69,7 +69,7 @@ class OpenFolder:
             errors.SourceError: the connection ended, or has to be made anew.
         """
         news = self.session.connection.news
-        if news.arrived or news.is_complete or await self.session.wait():
+        if news.arrived or news.is_complete or await self.session.wait(self._cursor.uid + 1):
             await (self._take_pushed(news) if news.is_complete else self._look(news))
         else:
             await self.catch_up(idle=True)
@@ -134,8 +134,7 @@ class OpenFolder:
         """Everything behind the cursor, in pieces."""
         first = self._cursor.uid + 1
         self.session.connection.news.looking()
-        # n:* always has the last mail in it, however low its UID (RFC 9051, section 9, seq-range)
-        uids = [uid for uid in await self.session.search(b"UID %d:*" % first, idle=idle) if uid >= first]
+        uids = [uid for uid in await self.session.search(connection.from_on(first), idle=idle) if uid >= first]
         uidvalidity = self._cursor.uidvalidity
         async with contextlib.aclosing(self.pieces(uids, uidvalidity, pushed=pushed)) as pieces:
             async for batch in pieces:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import structlog
 
 from bridge import errors
-from bridge.sources.imap import account, asking, client, frames, response
+from bridge.sources.imap import account, asking, client, frames, idle, response
 from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
@@ -35,13 +35,14 @@ class Ahead:
 class Session:
     """Asks, stays in IDLE, and polls where there is none."""
 
-    __slots__ = ("_account", "_ahead", "_can_idle", "_reconcile_at", "_renew_at", "connection")
+    __slots__ = ("_account", "_ahead", "_can_idle", "_looking", "_reconcile_at", "_renew_at", "connection")
 
     def __init__(self, account: account.Account, connection: connection_.Connection) -> None:
         self._account = account
         self._can_idle = b"IDLE" in connection.capabilities
         self.connection = connection
         self._ahead: list[Ahead] = []  # sent, and not read yet: one or two
+        self._looking: bytes | None = None  # the search that was posted with IDLE behind it, and is not read yet
         now = asyncio.get_running_loop().time()
         self._renew_at = now
         self._reconcile_at = now + account.settings.reconcile
@@ -77,7 +78,11 @@ class Session:
 
     async def _exchange(self, commands: tuple[bytes, ...], *, idle: bool = False) -> list[connection_.Answer]:
         several = len(commands) + self.connection.idling + idle > 1
-        self.connection.post(*commands, idle=idle)
+        looking, self._looking = self._looking, None
+        if looking is None or (looking,) != commands or not idle:
+            if looking is not None:
+                await self.connection.collect(2)  # whoever asks for something else first will search after it
+            self.connection.post(*commands, idle=idle)
         early: list[frames.Pieces] = []
         while self._ahead:
             early += await self._read_ahead()
@@ -141,8 +146,9 @@ class Session:
     def _renewed(self) -> None:
         self._renew_at = asyncio.get_running_loop().time() + self._account.settings.idle_renew
 
-    async def wait(self) -> bool:
-        """Waits until the server announces mail (True), or it is time to look without being told (False).
+    async def wait(self, first: int) -> bool:
+        """Waits until the server announces mail (True), or it is time to look without being told (False). As long as
+        that finds no mail with the UID ``first`` or a higher one, IDLE is renewed meanwhile, and nobody is woken.
 
         Raises:
             errors.Disconnected: the connection ended, or is silent.
@@ -153,18 +159,28 @@ class Session:
             await self.ask(idle=True)
             if not self._can_idle:
                 return await self._poll()
-        loop = asyncio.get_running_loop()
         while not await self._heard():
             if self.connection.news.arrived:  # what it is comes behind it: soon, or it has to be asked for
                 if not await self._account.hub.readable(self.connection, within_s=_PUSH_S):
                     return True
                 continue
-            remaining_s = min(self._renew_at, self._reconcile_at) - loop.time()
-            if remaining_s <= 0:
-                return False
-            if not await self._account.hub.readable(self.connection, within_s=remaining_s):
+            if not await self._idle(first):
                 return False
         return True
+
+    async def _idle(self, first: int) -> bool:
+        """In IDLE until there is something to take in (True) or to look at (False)."""
+        loop, settings = asyncio.get_running_loop(), self._account.settings
+        every_s = min(settings.idle_renew, settings.reconcile) if self._account.pipelining == "proven" else None
+        due_s = min(self._renew_at, self._reconcile_at) - loop.time()
+        idling = idle.Idle(self.connection, self._account.hub, uid=first, every_s=every_s)
+        try:
+            return await idling.until_news(within_s=due_s)
+        finally:
+            self._looking = idling.looking
+            if idling.renewed_at is not None:
+                self._renew_at = idling.renewed_at + settings.idle_renew
+                self._reconcile_at = idling.renewed_at + settings.reconcile
 
     async def _heard(self) -> bool:
         while self.connection.hear():  # noqa: ASYNC110 - nothing to wait for: it has more to say, others have their turn

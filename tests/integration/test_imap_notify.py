@@ -65,7 +65,9 @@ def known(uid: int) -> watching.Memory:
 def notified(peer: Peer, *, exists: int = 1) -> str:
     """From the greeting to IDLE, with NOTIFY."""
     peer.open_folder(exists=exists, uidnext=exists + 1, capabilities=WITH_NOTIFY)
-    peer.ok(r"NOTIFY SET \(SELECTED \(MessageNew \(UID FLAGS .*BODY\.PEEK\[TEXT\]<0\.\d+>\) MessageExpunge\)\)")
+    peer.ok(
+        r"NOTIFY SET \(SELECTED \(MessageNew \(UID FLAGS .*BODY\.PEEK\[TEXT\]<0\.\d+>\) MessageExpunge FlagChange\)\)"
+    )
     return peer.idle()
 
 

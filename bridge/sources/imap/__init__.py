@@ -17,6 +17,7 @@ From the bottom up:
     hub.py        waits for all connections in the event loop; so many connect at once, and one to a host that fails
     outages.py    hosts that are away: one tries for all
     account.py    what a mailbox's folders share: login, what was learned about the server
+    idle.py       IDLE, renewed without waking anybody
     session.py    an open folder's connection: asking, asking ahead, IDLE, polling
     fetch.py      UIDs → mails; the one that is to blame is found by halving
     assembling.py the first fetch: header, structure, the beginning of the text

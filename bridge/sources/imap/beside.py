@@ -204,8 +204,6 @@ class Beside:
         Raises:
             errors.SourceError: the connection ended, or the server refuses to search.
         """
-        if self._news.notified and not self.watches:
-            self._counters.changed()  # with NOTIFY it tells of what it was asked for, and nothing else
         if self.watches and asyncio.get_running_loop().time() >= self._look_at:
             await self._compare(None)
             self._looked()

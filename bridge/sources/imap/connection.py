@@ -21,6 +21,11 @@ _GREETING = re.compile(rb"\* (OK|PREAUTH|BYE)(?: (.*))?\Z", re.IGNORECASE | re.D
 _EVENT = re.compile(rb"\* (\d{1,20}) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
 _STATUS = re.compile(rb"\* (OK|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _TAGGED = re.compile(rb"[A-Za-z0-9]+ (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
+# The answer to DONE, UID SEARCH and IDLE where there is nothing new: of UIDs that of the last mail, and not a word more
+_NOTHING_NEW = re.compile(
+    rb"(\w+) OK\b[^\r\n]*\r\n(?:\* SEARCH ?(\d{0,10}) ?\r\n)?(\w+) OK\b[^\r\n]*\r\n\+[^\r\n]*\r\n"
+)
+_BEGINS_SO = re.compile(rb"(?:(?:\w+ OK|\* SEARCH)\b[^\r\n]{0,500}\r\n){0,3}[^\r\n]{0,500}\r?")
 _ANSWER_BYTES = 256 * 1024 * 1024  # of one command; chunks are far below
 _TURNS = 4  # of an AUTHENTICATE
 
@@ -212,6 +217,28 @@ class Connection:
             else:
                 raise errors.Disconnected(f"the server answered out of turn: {client.readable(first)}")
 
+    def nothing_from(self, uid: int) -> bool | None:
+        """Takes in what there is of the answer to ``UID SEARCH UID {uid}:*``, posted out of IDLE and with IDLE behind
+        it, without waiting: True where it is whole, has no such mail and nothing else, so that nobody need look at it;
+        False where it is anything more, and left to ``collect``; None while it is not whole.
+
+        Raises:
+            errors.Disconnected: the server closed the connection.
+        """
+        arrived = self._line.frames
+        while self._line.read():
+            if found := arrived.whole(_NOTHING_NEW):
+                (done, _), (search, _), (idle, _) = self._awaited
+                if (found[1], found[3]) != (done, search) or (found[2] and not 0 < int(found[2]) < uid):
+                    return False
+                arrived.clear()
+                self._awaited.clear()
+                self._idle_tag = idle
+                return True
+            if not arrived.whole(_BEGINS_SO):
+                return False
+        return None
+
     def hear(self) -> bool:
         """Takes in what the server says of itself while in IDLE, without waiting; whether there may be more at once.
 
@@ -262,12 +289,11 @@ class Connection:
         if code == b"UIDVALIDITY" and self.selected and argument.isdigit() and int(argument) != self.selected[1]:
             raise errors.Disconnected("the folder's UIDVALIDITY changed")
 
-    async def notify(self, items: bytes, *, flags: bool = False) -> bool:
-        """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2), and to tell of
-        ``flags`` that change. Whether it does.
+    async def notify(self, items: bytes) -> bool:
+        """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2), and to go on
+        telling of flags that change. Whether it does.
         """
-        more = b" FlagChange" if flags else b""
-        (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge%s))" % (items, more))
+        (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge FlagChange))" % items)
         self.news.notified = answer.ok
         return answer.ok
 
@@ -334,6 +360,11 @@ class Connection:
     def heard(self) -> float | None:
         return self._wire.heard if self._wire else None
 
+    @property
+    def remaining_s(self) -> float:
+        """Until the deadline of the answer that is under way."""
+        return self._line.remaining_s
+
     def fileno(self) -> int:
         return self._line.fileno()
 
@@ -352,6 +383,11 @@ class Connection:
 def _shared(capabilities: frozenset[bytes]) -> frozenset[bytes]:
     """The same set for all connections to servers that can do the same."""
     return capabilities
+
+
+def from_on(uid: int) -> bytes:
+    """What to search for; the last mail is in ``n:*`` too, however low its UID (RFC 9051, section 9, seq-range)."""
+    return b"UID %d:*" % uid
 
 
 def is_named(pieces: frames.Pieces, name: bytes) -> bool:

@@ -54,10 +54,6 @@ class Counters:
         least_s = _OFTEN_S if self._counts_only else _SELDOM_S
         return max(self._changed_at + _REST_S, self._asked_at + least_s)
 
-    def changed(self) -> None:
-        """Something may have changed that the server does not tell of."""
-        self._news.stirred = True
-
     async def count(self) -> None:
         """Asks, with IDLE behind it, and never again on this connection where the server does not answer that.
 

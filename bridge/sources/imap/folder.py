@@ -13,7 +13,7 @@ import structlog
 from bridge import errors
 from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Memory, Wants
-from bridge.sources.imap import asking, assembling, fetch, hub, session
+from bridge.sources.imap import asking, assembling, connection, fetch, hub, session
 from bridge.sources.imap import beside as beside_
 from bridge.sources.imap import blame as blame_
 from bridge.sources.imap import news as news_
@@ -83,7 +83,7 @@ class OpenFolder:
         announced = news.arrived or news.is_complete
         if not announced and await self.beside.take_turn():
             return
-        if not (announced or await self.session.wait(self.beside.due_at())):
+        if not (announced or await self._told()):
             await self.catch_up(idle=True)
             self.session.reconciled()
             await self.beside.look()
@@ -91,6 +91,11 @@ class OpenFolder:
             await self._take_pushed(news)
         elif news.arrived:
             await self._look(news)
+
+    async def _told(self) -> bool:
+        """Whether there is something to do, before it is time to look without being told."""
+        due_at = self.beside.due_at()
+        return await self.session.wait(self.cursor.uid + 1, until=due_at, quietly=not self.beside.watches)
 
     async def _look(self, news: news_.News) -> None:
         """The server announced mail: fetches what is behind the cursor at once, without asking for its UIDs first."""
@@ -152,8 +157,7 @@ class OpenFolder:
         """Everything behind the cursor, in pieces."""
         first = self.cursor.uid + 1
         self.session.connection.news.looking()
-        # n:* always has the last mail in it, however low its UID (RFC 9051, section 9, seq-range)
-        uids = [uid for uid in await self.session.search(b"UID %d:*" % first, idle=idle) if uid >= first]
+        uids = [uid for uid in await self.session.search(connection.from_on(first), idle=idle) if uid >= first]
         uidvalidity = self.cursor.uidvalidity
         async with contextlib.aclosing(self.pieces(uids, uidvalidity, pushed=pushed)) as pieces:
             async for batch in pieces:

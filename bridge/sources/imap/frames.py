@@ -61,6 +61,16 @@ class Frames:
         begins = bytes(self._buffer[self._start : self._start + 9]).upper()
         return SEARCH_BYTES if begins in _LISTS else LINE_BYTES
 
+    def whole(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """All that is there, from the beginning of a response on, if it is this; it stays there."""
+        if self._pieces or self._missing is not None:
+            return None
+        return pattern.fullmatch(self._buffer, self._start)
+
+    def clear(self) -> None:
+        """What is there was read by ``whole``."""
+        self._buffer, self._start, self._looked = bytearray(), 0, 0  # thousands of these lie idle
+
     def octets(self, count: int) -> bytes | None:
         """The next ``count`` octets, or None while they are not all there."""
         if count > LITERAL_BYTES:
@@ -89,6 +99,6 @@ class Frames:
             if announced is None:
                 whole, self._pieces = self._pieces, []
                 if not len(self):
-                    self._buffer, self._start, self._looked = bytearray(), 0, 0  # thousands of these lie idle
+                    self.clear()
                 return whole
             self._missing = int(announced[1])

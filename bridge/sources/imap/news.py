@@ -50,6 +50,11 @@ class News:
         """Whether there is something to take, or to ask for: what is announced with NOTIFY comes by itself."""
         return (self.is_complete if self.notified else self.arrived > 0) or (self.woken and not self.arrived)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody need be woken for what the server told so far."""
+        return not (self.arrived or self.responses or self.woken)
+
     def answers_begin(self) -> None:
         """Of what they bring, an EXISTS among them is no news."""
         self._brought = 0

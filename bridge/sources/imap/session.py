@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import structlog
 
 from bridge import errors
-from bridge.sources.imap import account, asking, client, frames, response, uidset
+from bridge.sources.imap import account, asking, client, frames, idle, response, uidset
 from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
@@ -36,13 +36,14 @@ class Ahead:
 class Session:
     """Asks, stays in IDLE, and polls where there is none."""
 
-    __slots__ = ("_account", "_ahead", "_can_idle", "_reconcile_at", "_renew_at", "connection")
+    __slots__ = ("_account", "_ahead", "_can_idle", "_looking", "_reconcile_at", "_renew_at", "connection")
 
     def __init__(self, account: account.Account, connection: connection_.Connection) -> None:
         self._account = account
         self._can_idle = b"IDLE" in connection.capabilities
         self.connection = connection
         self._ahead: list[Ahead] = []  # sent, and not read yet: one or two
+        self._looking: bytes | None = None  # the search that was posted with IDLE behind it, and is not read yet
         now = asyncio.get_running_loop().time()
         self._renew_at = now
         self._reconcile_at = now + account.settings.reconcile
@@ -83,7 +84,11 @@ class Session:
         self, commands: tuple[bytes, ...], *, idle: bool = False, proves: bool = True
     ) -> list[connection_.Answer]:
         several = len(commands) + self.connection.idling + idle > 1
-        self.connection.post(*commands, idle=idle)
+        looking, self._looking = self._looking, None
+        if looking is None or (looking,) != commands or not idle:
+            if looking is not None:
+                await self.connection.collect(2)  # whoever asks for something else first will search after it
+            self.connection.post(*commands, idle=idle)
         early: list[frames.Pieces] = []
         while self._ahead:
             early += await self._read_ahead()
@@ -152,9 +157,10 @@ class Session:
     def can_idle(self) -> bool:
         return self._can_idle
 
-    async def wait(self, until: float = math.inf) -> bool:
+    async def wait(self, first: int, *, until: float = math.inf, quietly: bool = True) -> bool:
         """Waits until the server announces mail or ``until`` (loop time; True), or it is time to look without being
-        told (False).
+        told (False). ``quietly``: as long as looking finds no mail with the UID ``first`` or a higher one, IDLE is
+        renewed meanwhile, and nobody is woken.
 
         Raises:
             errors.Disconnected: the connection ended, or is silent.
@@ -165,17 +171,29 @@ class Session:
             await self.ask(idle=True)
             if not self._can_idle:
                 return await self._poll(until)
-        loop = asyncio.get_running_loop()
         while not await self._heard():
             if self.connection.news.arrived:  # what it is comes behind it: soon, or it has to be asked for
                 if not await self._account.hub.readable(self.connection, within_s=_PUSH_S):
                     return True
                 continue
             ends = min(self._renew_at, self._reconcile_at, until)
-            remaining_s = ends - loop.time()
-            if remaining_s <= 0 or not await self._account.hub.readable(self.connection, within_s=remaining_s):
+            if not await self._idle(first, ends, quietly=quietly and until == math.inf):
                 return ends == until
         return True
+
+    async def _idle(self, first: int, ends: float, *, quietly: bool) -> bool:
+        """In IDLE until there is something to take in (True) or to look at (False)."""
+        settings, due_s = self._account.settings, ends - asyncio.get_running_loop().time()
+        quietly = quietly and self._account.pipelining == "proven"
+        every_s = min(settings.idle_renew, settings.reconcile) if quietly else None
+        idling = idle.Idle(self.connection, self._account.hub, uid=first, every_s=every_s)
+        try:
+            return await idling.until_news(within_s=due_s)
+        finally:
+            self._looking = idling.looking
+            if idling.renewed_at is not None:
+                self._renew_at = idling.renewed_at + settings.idle_renew
+                self._reconcile_at = idling.renewed_at + settings.reconcile
 
     async def _heard(self) -> bool:
         while self.connection.hear():  # noqa: ASYNC110 - nothing to wait for: it has more to say, others have their turn

@@ -189,9 +189,7 @@ class Watcher:
                 # Courier: UIDs, and the UIDVALIDITY of a new folder, last only when they are given to who may write
                 selected = await connection.select(self._folder, read_only=False, condstore=level != "")
             if b"NOTIFY" in connection.capabilities and b"IDLE" in connection.capabilities:
-                await connection.notify(
-                    fetch.ITEMS, flags=watches
-                )  # before the search: what comes meanwhile is told of
+                await connection.notify(fetch.ITEMS)  # before the search: what comes meanwhile is told of
             opened = self._open(connection, selected, level)
             try:
                 await self._arrival(opened, selected).settle()

@@ -32,10 +32,10 @@ stays. A mail without deliveries gets its changes at once.
 
 **Events.** What happens to a mail later (flagged, unflagged, seen, gone) is an entry of its own: its plans are held
 until its own deliveries have ended, and it makes no mail a known one. Sources tell of what is otherwise than the
-store's marks say, and ``record`` takes it for news only if it is (``happening.py``): it was so before by nothing that
-was recorded, and the bridge did not do it. A change of the bridge's own is known as such while it is pending, since it
-may have been made; when it is settled as delivered, the marks are as if it had been told. One act that shows in two
-folders of a mailbox is one event. What is no news has the fate ``known``.
+store's marks say, and ``record`` takes it for news only if it is (``happening.py``): the marks said otherwise until
+now, and the bridge did not do it. A change of its own is known as such while it is pending, since it may have been
+made; when it is settled as delivered, the marks are as if it had been told, and what was told before is no news. One
+act that shows in two folders of a mailbox is one event. What is no news has the fate ``known``.
 
 A **count** is an entry of a folder of its own (its name is ""), so that all counts of a mailbox share one order. A
 newer one drops the older ones of its rule, sink and target that wait and were not tried, and their resets.

@@ -395,7 +395,7 @@ class World:
                 self.wrong.append(f"{event} of the user's was lost")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_no_own_change_is_told_and_no_other_is_lost(steps: list[str]) -> None:
     async def run() -> list[str]:

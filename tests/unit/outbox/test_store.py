@@ -193,8 +193,7 @@ async def test_a_state_of_before_events_goes_on_where_it_was(url: str, tmp_path:
         cursor = await store.cursor("home", "INBOX")
         elsewhere = [(testing.place(uid, folder="Alarms"), name) for uid, name in ((1, "done"), (2, "f"), (3, "new"))]
         assert await store.handled(elsewhere) == [True, True, False]
-        await store.record(Bench.cursor(7), [entry(7, fingerprint="f")])
-        assert await store.counts() == {"broker": {"pending": 1}}, "it is the same mail"
+        await store.record(Bench.cursor(7), [entry(7, fingerprint="f", firings=[])])  # it is the same mail
         await store.settle([outbox.Outcome(delivery_id="i", state="delivered")])
         assert await store.counts() == {"broker": {"delivered": 1}, "@home": {"pending": 1}}
     assert cursor is not None

@@ -40,7 +40,7 @@ class Memory:
 
     async def marks(self, mailbox: str, folder: str, uids: Collection[int] | None = None) -> Mapping[int, sources.Mark]:
         kept = self.kept.get((mailbox, folder), {})
-        return {uid: mark for uid, mark in kept.items() if uids is None or uid in uids}
+        return dict(kept) if uids is None else {uid: kept[uid] for uid in uids if uid in kept}
 
     async def remembered(self, mailbox: str, folder: str, uids: Collection[int]) -> Mapping[int, sources.Mark]:
         return {uid: mark for uid, mark in (await self.marks(mailbox, folder, uids)).items() if mark.head is not None}

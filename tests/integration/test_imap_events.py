@@ -199,3 +199,49 @@ async def test_unseen_and_total_are_counted(dovecot: Dovecot) -> None:
     dovecot.deliver(count=3)
     async with watching.Watching(settings(dovecot)) as watched:
         await servers.until(lambda: (watched.state().unseen, watched.state().total) == (3, 3))
+
+
+async def test_a_census_is_not_repeated_after_a_reconnect_but_what_changed_is_told(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=4)
+    watch = sources.Watch(searches=frozenset({sources.Search(flags=frozenset({"!\\Seen"}))}))
+    async with watching.Watching(settings(dovecot), watch=watch) as watched:
+        await servers.until(lambda: watched.counted("\\Seen") == {1, 2, 3, 4})
+        await asyncio.to_thread(dovecot.kill)
+        await watched.are("retrying")
+        await asyncio.to_thread(dovecot.start)
+        await by_somebody_else(dovecot, lambda c: c.add_flags([2], [b"\\Seen"]))
+        await asyncio.to_thread(dovecot.deliver)
+        await servers.until(lambda: watched.counted("\\Seen") == {1, 3, 4, 5})
+        assert [batch.census.begins for batch in watched.batches if batch.census].count(True) == 1
+
+
+async def test_with_notify_the_unseen_are_counted_again_when_it_is_time_to_look(best: Dovecot) -> None:
+    """Without a rule that asks for flags the server does not tell of them."""
+    best.deliver(count=3)
+    async with watching.Watching(settings(best, reconcile="300ms")) as watched:
+        await servers.until(lambda: watched.state().unseen == 3)
+        await by_somebody_else(best, lambda c: c.add_flags([1, 2], [b"\\Seen"]))
+        await servers.until(lambda: watched.state().unseen == 1)
+
+
+async def test_a_change_of_uidvalidity_begins_anew_and_tells_of_nothing(best: Dovecot) -> None:
+    memory = watching.Memory()
+    watch = sources.Watch(events=EVENTS, searches=frozenset({sources.Search(flags=frozenset({"!\\Seen"}))}))
+    with best.client() as client:
+        client.create_folder("Box")
+        client.append("Box", best.sample(), flags=[b"\\Flagged"])
+    async with watching.Watching(settings(best, folders=["Box"]), memory=memory, watch=watch) as watched:
+        await servers.until(lambda: watched.counted("\\Seen") == {1})
+    old = memory.cursors["home", "Box"].uidvalidity
+    with best.client() as client:
+        client.delete_folder("Box")
+        client.create_folder("Box")
+        for _ in range(2):
+            client.append("Box", best.sample(), flags=[b"\\Flagged"])
+    async with watching.Watching(settings(best, folders=["Box"]), memory=memory, watch=watch) as again:
+        await servers.until(lambda: again.counted("\\Seen") == {1, 2})
+        marked = memory.cursors["home", "Box"].marked
+        assert marked is not None
+        assert marked.uidvalidity == memory.cursors["home", "Box"].uidvalidity != old
+        assert again.told == []
+        assert {uid: mark.flagged for uid, mark in memory.kept["home", "Box"].items()} == {1: True, 2: True}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
+
 import pytest
 
 from bridge import sources
+from bridge.sources import imap
 from tests import servers, watching
 from tests.servers.scripted_imap import CAPABILITIES, Peer, ScriptedImap, fetched
 from tests.watching import settings
@@ -284,6 +289,37 @@ async def test_without_a_watch_nothing_is_asked_for_it() -> None:
             assert watched.batches[0].marks is None
             assert watched.batches[0].census is None
             assert not any("ENABLE" in line or "CONDSTORE" in line for line in server.heard)
+
+
+async def test_nothing_is_compared_before_what_was_told_is_committed() -> None:
+    """Else what comes second would be compared with what was so before the first, and the first be told again."""
+    pushed: list[float] = []
+
+    def script(peer: Peer) -> None:
+        opened(peer)
+        idle = peer.idle()
+        peer.send("* 2 FETCH (UID 2 FLAGS (\\Flagged) MODSEQ (12))\r\n")
+        idle = gives(peer, idle, flagged(2, 2, "\\Flagged"))
+        pushed.append(time.monotonic())
+        peer.send("* 2 FETCH (UID 2 FLAGS (\\Flagged \\Seen) MODSEQ (13))\r\n")
+        gives(peer, idle, flagged(2, 2, "\\Flagged \\Seen"))
+        peer.wait_for_close()
+
+    memory = known(3, u2=UNSEEN)
+    told: list[tuple[str, int]] = []
+    with ScriptedImap(script) as server:
+        source = imap.ImapSource("home", settings(server), memory=memory, wants=watching.nothing, watch=WATCH)
+        async with source, contextlib.aclosing(source.batches()) as batches:
+            async for batch in batches:
+                if batch.mails and not told:  # its commit takes until the next is heard, and a while longer
+                    await servers.until(lambda: pushed and source._watchers[0]._connection._wire.read_at > pushed[0])
+                    for _ in range(50):
+                        await asyncio.sleep(0)
+                memory.commit(batch)
+                told += [(each.event, each.place.uid) for each in batch.mails]
+                if len(told) > 1:
+                    break
+    assert told == [("flagged", 2), ("seen", 2)]
 
 
 # Counting

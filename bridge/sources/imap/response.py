@@ -167,7 +167,7 @@ def extended(untagged: list[frames.Pieces]) -> dict[bytes, dict[bytes, bytes]]:
     for pieces in untagged:
         if match := _ESEARCH.fullmatch(pieces[0]):
             words = match[2].split()
-            words = words[1:] if words[:1] == [b"UID"] else words
+            words = words[1:] if words and words[0].upper() == b"UID" else words
             found[match[1]] = {name.upper(): value for name, value in zip(words[::2], words[1::2], strict=False)}
     return found
 

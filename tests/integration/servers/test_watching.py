@@ -31,7 +31,7 @@ async def test_start_now_handles_nothing_old_and_what_is_pushed_comes(server: Im
     server.deliver(count=3)
     async with watching.Watching(watching.settings(server)) as watched:
         await watched.are("live")
-        await servers.until(lambda: watched.batches, what="the first batch")
+        await servers.until(lambda: watched.batches, what="the first commit")
         assert [(batch.cursor.uid, batch.mails) for batch in watched.batches] == [(3, ())]
         await deliver(server, subject="fresh")
         await watched.have(1)

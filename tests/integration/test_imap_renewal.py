@@ -4,6 +4,8 @@ that the answer holds besides is lost by it.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -200,6 +202,30 @@ async def test_a_server_that_refuses_idle_when_it_is_renewed_is_polled(serve: An
 
     with serve(script) as server:
         async with watching.Watching(settings(server), memory=known(1)) as watched:
+            await watched.have(1)
+
+
+async def test_mail_that_comes_long_after_idle_began_is_fetched_at_once(serve: Any) -> None:
+    quiet = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.open_folder(exists=1, uidnext=2)
+        tag = peer.idle()
+        quiet.wait(20)
+        peer.send("* OK Still here\r\n", "* 2 EXISTS\r\n")
+        peer.expect("DONE")
+        fetch = peer.expect(r"UID FETCH 2:\*")
+        peer.expect("IDLE")
+        peer.send(f"{tag} OK\r\n{fetched(2, 2)}{fetch} OK done\r\n+ idling\r\n")
+        peer.wait_for_close()
+
+    with serve(script) as server:
+        async with watching.Watching(settings(server, idle_renew="1h"), memory=known(1)) as watched:
+            await servers.until(lambda: watched.source._watchers[0]._connection is not None, what="a connection")
+            await servers.until(lambda: watched.source._watchers[0]._connection.idling, what="IDLE")
+            for _ in range(20):
+                await asyncio.sleep(0)  # by now it waits
+            quiet.set()
             await watched.have(1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,7 @@ async def test_what_the_bridge_does_itself_is_no_event(tmp_path: Path, dovecot: 
             with dovecot.client(folder="INBOX") as client:
                 await servers.until(lambda: client.search([b"FLAGGED", b"SEEN"]), 30, what="the marks")
                 await servers.until(lambda: client.noop() and len(client.search()) == 1, 30, what="the move")
+                await servers.until(lambda: _changed(tmp_path) == 3, 30, what="the bridge knows of its own changes")
                 (one,) = client.search()
                 client.remove_flags([one], [b"\\Flagged"])
                 await until_said(heard, ("unflagged", "number 1"))
@@ -148,6 +151,13 @@ async def test_what_the_bridge_does_itself_is_no_event(tmp_path: Path, dovecot: 
                 await until_said(heard, ("flagged", "number 1"))
             assert bridge.stop() == 0
     assert said(heard)[2:] == [("unflagged", "number 1"), ("flagged", "number 1")]
+
+
+def _changed(folder: Path) -> int:
+    """How many changes of mails the bridge has made, and knows of."""
+    with contextlib.closing(sqlite3.connect(folder / "state.db")) as state:
+        query = "SELECT count(*) FROM deliveries WHERE sink = '@home' AND state = 'delivered'"
+        return int(state.execute(query).fetchone()[0])
 
 
 async def test_mails_are_counted_at_the_start_and_whenever_the_number_changes(

@@ -130,7 +130,7 @@ class Standing:
             difference = await compares.by_search(upto)
         else:
             difference = await compares.by_modseq(upto, told, expunged=expunged)
-        self.fruitful = await self.tells.tell(difference, happened=happened, pushed=pushed)
+        self.fruitful = await self.tells.tell(difference, happened=happened, pushed=pushed, at=at)
         await self._in_step(difference.modseq, at)
         return told
 

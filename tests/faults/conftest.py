@@ -21,12 +21,16 @@ class Scene:
     broker: Mosquitto
     folder: Path
 
-    def bridge(self, *, imap_port: int | None = None, retained: bool = False, **mailbox: Any) -> BridgeProcess:
-        """Not started yet; every one of a scene has the same state."""
+    def bridge(
+        self, *, imap_port: int | None = None, retained: bool = False, stars: bool = False, **mailbox: Any
+    ) -> BridgeProcess:
+        """Not started yet; every one of a scene has the same state. ``stars``: what somebody flags is told as well."""
         account = {"host": "127.0.0.1", "port": imap_port or self.dovecot.port, "tls": "none", "user": "ada"}
         topic = {"topic": "mails/{{ n }}", "retain": True} if retained else {"topic": "mails/all"}
         action = {"sink": "broker", **topic, "payload": {"n": "{{ n }}"}, "qos": 1}
         rule = {"name": "all", "when": {"subject": r"/mail (?P<n>\d+)/"}, "then": [action], "after": {"seen": True}}
+        starred = {"sink": "broker", "topic": "stars/{{ n }}", "retain": True, "payload": {"n": "{{ n }}"}, "qos": 1}
+        star = {"name": "star", "event": "flagged", "when": {"subject": r"/mail (?P<n>\d+)/"}, "then": [starred]}
         return BridgeProcess(
             self.folder,
             {
@@ -34,7 +38,7 @@ class Scene:
                 "state": f"sqlite:///{self.folder}/state.db",
                 "mailboxes": {"home": {**account, "password": "secret", **mailbox}},
                 "sinks": {"broker": {"type": "mqtt", "url": self.broker.url}},
-                "rules": [rule],
+                "rules": [rule, star] if stars else [rule],
             },
         )
 
@@ -44,6 +48,12 @@ class Scene:
         with self.dovecot.client("ada", folder="INBOX") as client:
             fetched = client.fetch(client.search(), ["ENVELOPE"])
         return [int(fetched[uid][b"ENVELOPE"].subject.split()[-1]) for uid in sorted(fetched)]
+
+    def flagged(self) -> set[int]:
+        """The numbers of the mails that somebody has flagged."""
+        with self.dovecot.client("ada", folder="INBOX") as client:
+            fetched = client.fetch(client.search(["FLAGGED"]), ["ENVELOPE"])
+        return {int(one[b"ENVELOPE"].subject.split()[-1]) for one in fetched.values()}
 
     def all_seen(self) -> bool:
         with self.dovecot.client("ada", folder="INBOX") as client:

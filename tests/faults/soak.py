@@ -18,11 +18,13 @@ import psutil
 from tests.bridge_process import BridgeProcess
 from tests.faults.conftest import Scene
 
-_FLAGS = (b"\\Flagged", b"\\Answered", b"$Label")
+_FLAGS = (b"\\Answered", b"$Label")
 
 
 def change_flags(scene: Scene, dice: random.Random, *, changes: int = 10) -> None:
-    """Somebody else is at the mailbox; a server that is away or going takes none."""
+    """Somebody else is at the mailbox: flags come and go, and a mail that the bridge is done with is starred, once and
+    for all. A server that is away or going takes none.
+    """
     with (
         contextlib.suppress(OSError, imapclient.exceptions.IMAPClientError),
         scene.dovecot.client("ada", folder="INBOX") as client,
@@ -31,6 +33,8 @@ def change_flags(scene: Scene, dice: random.Random, *, changes: int = 10) -> Non
         for _ in range(changes if uids else 0):
             change = dice.choice([client.add_flags, client.remove_flags])
             change(dice.sample(uids, min(len(uids), 5)), [dice.choice(_FLAGS)], silent=True)
+        if done := client.search(["SEEN", "UNFLAGGED"]):
+            client.add_flags(dice.sample(done, min(len(done), 3)), [b"\\Flagged"], silent=True)
 
 
 @contextlib.contextmanager

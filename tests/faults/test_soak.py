@@ -1,5 +1,5 @@
 """``make soak``: rounds of mails with something killed, cut or restarted in the middle of each, while somebody else
-changes flags; minutes, bounded. A seed that fails fails again with `ARGS="-k seed-1"`.
+changes flags, of which the stars are told; minutes, bounded. A seed that fails fails again with `ARGS="-k seed-1"`.
 """
 
 from __future__ import annotations
@@ -31,18 +31,20 @@ async def test_whatever_dies_every_mail_arrives_and_repeats_carry_the_same_id(sc
     dice = random.Random(seed)
     with Proxy(scene.dovecot.port) as proxy:
         # Retained and each on its own topic, so that this subscriber misses nothing while the broker is away.
-        bridge = scene.bridge(imap_port=proxy.port, retained=True, **FAST)
+        bridge = scene.bridge(imap_port=proxy.port, retained=True, stars=True, **FAST)
         bridge.start()
         try:
-            async with listening(scene.broker, "mails/#") as heard:
+            async with listening(scene.broker, "mails/#") as heard, listening(scene.broker, "stars/#") as stars:
                 with soak.somebody_else(scene, seed):
                     for done in range(ROUNDS):
                         await _round(scene, proxy, bridge, dice)
                         await _arrived(heard, (done + 1) * MAILS)
                 await servers.until(scene.all_seen, PATIENCE_S, what="every mail marked")
+                await _told(stars, scene.flagged())
         finally:
             bridge.kill()
     _each_once_by_its_id(heard)
+    assert stars, "somebody did star mails"
 
 
 @pytest.mark.soak
@@ -51,15 +53,16 @@ async def test_nothing_grows(scene: Scene, seed: int) -> None:
     dice = random.Random(seed)
     samples: list[soak.Sample] = []
     with Proxy(scene.dovecot.port) as proxy:
-        bridge = scene.bridge(imap_port=proxy.port, retained=True, **FAST)
+        bridge = scene.bridge(imap_port=proxy.port, retained=True, stars=True, **FAST)
         bridge.module = "tests.faults.watched"
-        async with listening(scene.broker, "mails/#") as heard:
+        async with listening(scene.broker, "mails/#") as heard, listening(scene.broker, "stars/#") as stars:
             with bridge:
                 for done in range(ROUNDS + WARM):
                     with soak.somebody_else(scene, seed + done):
                         await _round(scene, proxy, None, dice)
                         await _arrived(heard, (done + 1) * MAILS)
                     await servers.until(scene.all_seen, PATIENCE_S, what="every mail marked")
+                    await _told(stars, scene.flagged())
                     samples.append(await asyncio.to_thread(soak.Sample.take, bridge))
     _each_once_by_its_id(heard, rounds=ROUNDS + WARM)
     grown = {what: soak.growth(samples[WARM:], what) for what in ("tasks", "descriptors", "threads", "rss_kb")}
@@ -73,6 +76,13 @@ async def test_nothing_grows(scene: Scene, seed: int) -> None:
 def _each_once_by_its_id(heard: list[Heard], *, rounds: int = ROUNDS) -> None:
     assert set(numbers(heard)) == set(range(1, rounds * MAILS + 1))
     assert {len(one) for one in ids(heard).values()} == {1}, "every repeat carries the id of the first"
+
+
+async def _told(stars: list[Heard], wanted: set[int]) -> None:
+    """Each star, whenever it was given, and nothing else; each by one id."""
+    await servers.until(lambda: set(numbers(stars)) >= wanted, PATIENCE_S, what=f"{len(wanted)} stars")
+    assert set(numbers(stars)) == wanted
+    assert {len(one) for one in ids(stars).values()} <= {1}
 
 
 async def _arrived(heard: list[Heard], wanted: int) -> None:

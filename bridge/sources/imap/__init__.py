@@ -40,6 +40,7 @@ From the bottom up:
     lookback.py   mails that are there already, read-only: for trying rules
     runs.py       which of those go in one command
     commands.py   the connection for them
+    planting.py   APPEND, for the next
     canary.py     a mail to ourselves: whether what comes is told of (bridge.sources.canary: how it is known again)
     faults.py     where a bug of ours is, without the mail that it tripped over
 """

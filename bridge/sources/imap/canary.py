@@ -9,42 +9,31 @@ is made anew where it has turned out to be deaf.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import functools
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import structlog
 
 from bridge import errors
 from bridge.delivery import MailChange
-from bridge.mail import Mail, header
+from bridge.mail import Mail
 from bridge.sources import Batch, RoundTrip
 from bridge.sources import canary as canary_
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import asking, changes, client, commands, faults, response, watcher
-from bridge.sources.imap import connection as connection_
+from bridge.sources.imap import changes, commands, faults, planting, watcher
 
 log = structlog.get_logger()
 
 _LEAVE_S = 5.0  # for deleting it when the bridge stops meanwhile
 _SPREAD, _SPREAD_S = 0.1, 60.0  # of `every`, and at the most: many mailboxes do not begin together
 _BUSY = 10  # times `late` that a folder may be busy with other mail
-_SWEPT = 100  # left over canaries at one time
-_HEAD_BYTES = 8_192
-_EACH_LITERAL, _SMALL_LITERAL, _SMALL_BYTES = b"LITERAL+", b"LITERAL-", 4_096  # RFC 7888
 
 _NAME = canary_.HEADER.lower().encode("ascii")
 
 Told = Callable[[RoundTrip], None]
-Wanted = Callable[[canary_.Token], bool]
-Uids = tuple[int, Sequence[int]]  # under this UIDVALIDITY
-
-
-class Refused(errors.SourceError):
-    """The server does not take the canary."""
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
@@ -54,7 +43,7 @@ class _Flight:
     token: canary_.Token
     at: float
     began: float  # monotonic
-    sending: asyncio.Task[Uids | None] | None = None
+    sending: asyncio.Task[planting.Uids | None] | None = None
     seen: Mail | None = None
     seen_at: float = 0.0
     pushed_at: float | None = None  # None: found by looking
@@ -141,7 +130,7 @@ class Canary:
         token = self._seal.new(self._maker)
         mail = self._seal.mail(token, self._account.settings.user)
         flight = self._flight = _Flight(token=token, at=time.time(), began=time.monotonic())
-        sending = functools.partial(_append, folder=self._watching.folder, mail=mail)
+        sending = functools.partial(planting.append, folder=self._watching.folder, mail=mail)
         flight.sending = asyncio.create_task(self._commands.use(sending), name=f"canary {self._account.name}")
         stopped = True
         try:
@@ -253,10 +242,10 @@ class Canary:
         finally:
             sending.cancel()  # when there is no time to wait for it
         failure = sending.exception()
-        if isinstance(failure, Refused):
+        if isinstance(failure, planting.Refused):
             return ""
         if flight.seen is not None:
-            found: Uids | None = (flight.seen.place.uidvalidity, [flight.seen.place.uid])
+            found: planting.Uids | None = (flight.seen.place.uidvalidity, [flight.seen.place.uid])
         else:
             found = None if failure else sending.result()
         left = await self._delete(found or await self._find(lambda token: token.nonce == flight.token.nonce))
@@ -277,13 +266,17 @@ class Canary:
             if found[1]:
                 log.info("canaries that were left behind are deleted", count=len(found[1]), **self._names)
 
-    async def _find(self, wanted: Wanted) -> Uids:
+    async def _find(self, wanted: planting.Wanted) -> planting.Uids:
         look = functools.partial(
-            _found, folder=self._watching.folder, seal=self._seal, user=self._account.settings.user, wanted=wanted
+            planting.found,
+            folder=self._watching.folder,
+            seal=self._seal,
+            user=self._account.settings.user,
+            wanted=wanted,
         )
         return await self._commands.use(look)
 
-    async def _delete(self, found: Uids) -> str:
+    async def _delete(self, found: planting.Uids) -> str:
         """Why it is not possible, or ""."""
         uidvalidity, uids = found
         deletions = [
@@ -295,61 +288,6 @@ class Canary:
             if result.code == changes.ONLY_MARKED:
                 return result.code
         return ""
-
-
-async def _append(connection: connection_.Connection, *, folder: str, mail: bytes) -> Uids | None:
-    """Where it is now, if the server says so (UIDPLUS, RFC 4315, section 3).
-
-    Raises:
-        Refused: the server does not take it.
-        errors.Disconnected: it is not known whether it did.
-    """
-    able = connection.capabilities
-    command = b"APPEND %s (\\Seen) {%d" % (client.folder_name(folder), len(mail))
-    if _EACH_LITERAL in able or (_SMALL_LITERAL in able and len(mail) <= _SMALL_BYTES):
-        (answer,) = await connection.run(b"%s+}\r\n%s" % (command, mail))
-    else:
-        answer = await connection.converse(command + b"}", lambda _: mail)
-    if not answer.ok:
-        raise Refused(_refusal(folder, answer))
-    code, argument = response.code(answer.text)
-    place = argument.split()
-    if code != b"APPENDUID" or len(place) != 2 or not all(map(bytes.isdigit, place)):
-        return None
-    return int(place[0][:20]), [response.checked(int(place[1][:20]), "UID")]
-
-
-def _refusal(folder: str, answer: connection_.Answer) -> str:
-    text = client.readable(answer.text)
-    if answer.code == b"OVERQUOTA" or any(
-        sign in text.lower() for sign in ("quota", "mailbox full", "mailbox is full")
-    ):
-        return f"the mailbox is over quota: no mail gets into it ({text})"
-    return f"the mail server does not take a mail into {folder!r}: {text}"
-
-
-async def _found(
-    connection: connection_.Connection, *, folder: str, seal: canary_.Seal, user: str, wanted: Wanted
-) -> Uids:
-    """The canaries in this folder that prove to be this bridge's and are ``wanted``."""
-    if connection.selected is None or connection.selected[0] != folder:
-        await connection.select(folder, read_only=False)
-    uidvalidity = connection.selected[1] if connection.selected else 0
-    name = canary_.HEADER.encode("ascii")
-    (answer,) = await connection.run(b"UID SEARCH HEADER %s %s" % (name, client.quoted(seal.bridge)))
-    uids = response.uids(answer.untagged)[-_SWEPT:]
-    if not uids:
-        return uidvalidity, []
-    (answer,) = await connection.run(b"UID FETCH %s (UID BODY.PEEK[HEADER]<0.%d>)" % (asking.ranges(uids), _HEAD_BYTES))
-    found = []
-    for pieces in answer.untagged:
-        with contextlib.suppress(errors.MailError):
-            items = response.fetched(pieces) or {}
-            head = items.get(b"BODY[HEADER]")
-            token = seal.read(header.parse(head), user) if isinstance(head, bytes) else None
-            if token is not None and items.get(b"UID") in uids and wanted(token):
-                found.append(items[b"UID"])
-    return uidvalidity, found
 
 
 def without(batch: Batch, seal: canary_.Seal, user: str, *, seen: Callable[[Mail, canary_.Token], None]) -> Batch:

@@ -21,12 +21,6 @@ rules:
 """
 
 
-@pytest.fixture(autouse=True)
-def _logs_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A logger that has written once is kept, for all tests."""
-    monkeypatch.setattr("bridge.cli._logs.configure", lambda *_, **__: None)
-
-
 def test_why_a_rule_does_not_match_is_told_without_what_a_not_is_content_with(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(CONFIG)
     (tmp_path / "a.eml").write_bytes(b"From: a@b.example\r\nSubject: Motion\r\n\r\nHi\r\n")

@@ -144,7 +144,12 @@ class _Bridge:
         kinds = {name: (sink.type, plugins.find("sinks", sink.type)) for name, sink in settings.sinks.items()}
         rule_set = engine.compile_rules(settings.rules, sinks=kinds, bridge=settings.name, zone=settings.timezone)
         return (
-            intake_.Rulebook(rule_set=rule_set, zone=settings.timezone, bridge=settings.name),
+            intake_.Rulebook(
+                rule_set=rule_set,
+                zone=settings.timezone,
+                bridge=settings.name,
+                attachment_bytes=settings.limits.attachment,
+            ),
             {name: self._sink(name, sink, settings) for name, sink in settings.sinks.items()},
             {name: self._mailbox(name, mailbox) for name, mailbox in settings.mailboxes.items()},
         )

@@ -22,9 +22,10 @@ from typing import Protocol
 
 import structlog
 
-from bridge import backoff, errors, events, outbox, rules, sources, turns
-from bridge.mail import Mail, Place
-from bridge.rules import ledger
+from bridge import backoff, errors, events, fetching, outbox, rules, sources, turns
+from bridge.mail import Mail, Place, limits
+from bridge.outbox import files as outbox_files
+from bridge.rules import files, ledger
 
 log = structlog.get_logger()
 _TURN_S = 0.01  # of evaluating, before the event loop gets its turn
@@ -39,14 +40,21 @@ class Rulebook:
     rule_set: rules.Rules
     zone: datetime.tzinfo = datetime.UTC
     bridge: str = ""
+    attachment_bytes: int = limits.STREAMED_BYTES
     clock: Callable[[], float] = time.time
 
     def __call__(self, mail: Mail) -> Mapping[str, int]:
         return self.rule_set.wants(mail)
 
-    async def judge(self, mail: Mail) -> Sequence[rules.Verdict]:
-        """What they make of a mail now; what may take long in a thread, so that the event loop has its turns."""
-        moment = rules.Moment(now=self.clock(), zone=self.zone, bridge=self.bridge)
+    @property
+    def moment(self) -> rules.Moment:
+        """Now."""
+        return rules.Moment(
+            now=self.clock(), zone=self.zone, bridge=self.bridge, attachment_bytes=self.attachment_bytes
+        )
+
+    async def judge(self, mail: Mail, moment: rules.Moment) -> Sequence[rules.Verdict]:
+        """What they make of a mail; what may take long in a thread, so that the event loop has its turns."""
         if self.rule_set.heavy(mail):
             return await asyncio.to_thread(self.rule_set.evaluate, mail, moment)
         return self.rule_set.evaluate(mail, moment)
@@ -54,6 +62,9 @@ class Rulebook:
 
 class Recorder(Protocol):
     """What the intake asks of the store."""
+
+    @property
+    def files(self) -> outbox_files.Files: ...
 
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]: ...
 
@@ -81,16 +92,19 @@ class Intake:
     async def run(self) -> None:
         """Until the source ends."""
         async for batch in self._source.batches():
-            await self._until_recorded(batch)
+            left: sources.Batch | None = batch
+            while left is not None:
+                left = await self._until_recorded(left)
             del batch  # an idle mailbox keeps no mail in memory
 
-    async def _until_recorded(self, batch: sources.Batch) -> None:
-        """The same batch until its commit: the next one's cursor would pass its mails."""
+    async def _until_recorded(self, batch: sources.Batch) -> sources.Batch | None:
+        """The same batch until its commit: the next one's cursor would pass its mails. What is left of it, if not all
+        was recorded.
+        """
         tries = 0
         while True:
             try:
-                await self.handle(batch)
-                return
+                return await self.handle(batch)
             except errors.StoreError:
                 raise  # the state is closed: the batch will be seen again
             except Exception as error:  # noqa: BLE001 -- whatever it was, the next batch must not pass this one
@@ -100,23 +114,35 @@ class Intake:
                 log.error("a batch could not be recorded", **where, reason=_told(error), retry_s=round(wait_s, 1))
                 await asyncio.sleep(wait_s)
 
-    async def handle(self, batch: sources.Batch) -> None:
-        """Evaluates and records one batch."""
+    async def handle(self, batch: sources.Batch) -> sources.Batch | None:
+        """Evaluates and records one batch. A mail with a file that had to be fetched is the last of its commit, so that
+        no crash makes it be fetched again for the sake of another; the rest of the batch is returned.
+        """
+        with self._store.files.keeping() as keeper:
+            return await self._handle(batch, fetching.Fetching(self._source, keeper))
+
+    async def _handle(self, batch: sources.Batch, fetch: fetching.Fetching) -> sources.Batch | None:
         known = await self._known(batch)
+        rest: sources.Batch | None = None
         entries = [_lost(one) for one in batch.lost]
         evaluated: list[tuple[Mail, Sequence[rules.Verdict]]] = []
         book = batch.wants if isinstance(batch.wants, Rulebook) else self._in_force()
         turn = turns.Turns(_TURN_S)
         for mail, is_known in zip(batch.mails, known, strict=True):
-            entry, verdicts = await _evaluate(mail, book, known=is_known)
+            entry, verdicts = await _evaluate(mail, book, fetch, known=is_known)
             entries.append(entry)
             evaluated.append((mail, verdicts))
+            if fetch.fetched and _can_split(batch, mail):
+                batch, rest = _split(batch, len(evaluated))
+                entries = [*(_lost(one) for one in batch.lost), *entries[-len(evaluated) :]]
+                break
             await turn.pause()
         fates = await self._store.record(batch.cursor, entries)
         for n, (mail, verdicts) in enumerate(evaluated, len(batch.lost)):
             if n in fates:
                 evaluated[n - len(batch.lost)] = mail, ledger.settled(verdicts, fates[n])
         self._tell(batch, evaluated)
+        return rest
 
     async def _known(self, batch: sources.Batch) -> list[bool]:
         if not batch.mails or (self._one_folder and not batch.renewed):
@@ -141,11 +167,25 @@ class Intake:
                 self._onlooker(events.DeliveryEnded(delivery=delivery, state="dead", reason=delivery.dead))
 
 
-async def _evaluate(mail: Mail, book: Rulebook, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
+async def _evaluate(
+    mail: Mail, book: Rulebook, fetch: fetching.Fetching, *, known: bool
+) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
+    """What becomes of a mail. Files that its deliveries are to send and that are too large for memory are fetched once
+    all else is known to hold, and then it is looked at again, at the same moment, with what is known of them.
+    """
     if known:
         return outbox.Entry(place=mail.place, fingerprint=mail.fingerprint), ()
+    moment = book.moment
+    entry, verdicts = await _judged(mail, book, moment)
+    while wanted := files.wanted(mail, verdicts):
+        mail = mail.with_large([await fetch(mail, part, most=moment.attachment_bytes) for part in wanted])
+        entry, verdicts = await _judged(mail, book, moment)
+    return entry, verdicts
+
+
+async def _judged(mail: Mail, book: Rulebook, moment: rules.Moment) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
     try:
-        verdicts = await book.judge(mail)
+        verdicts = await book.judge(mail, moment)
         return _entry(mail, verdicts), verdicts
     except Exception as error:  # noqa: BLE001 -- any bytes at all must leave the bridge running
         reason = f"cannot be evaluated: {_told(error)}"
@@ -168,6 +208,21 @@ def _firing(verdict: rules.Verdict) -> outbox.Firing:
         claims=verdict.claims,
         stop=verdict.stopped,
     )
+
+
+def _can_split(batch: sources.Batch, mail: Mail) -> bool:
+    """Whether the cursor may stand behind this mail: not among mails of another UIDVALIDITY, nor among events."""
+    return mail is not batch.mails[-1] and not batch.renewed and all(one.event == "new" for one in batch.mails)
+
+
+def _split(batch: sources.Batch, count: int) -> tuple[sources.Batch, sources.Batch]:
+    """The first so many mails, with a cursor behind them, and the rest, with what is told of the folder as a whole."""
+    uid = batch.mails[count - 1].place.uid
+    lost = tuple(one for one in batch.lost if one.place.uid <= uid)
+    cursor = dataclasses.replace(batch.cursor, uid=uid)
+    first = dataclasses.replace(batch, mails=batch.mails[:count], lost=lost, cursor=cursor, marks=None, census=None)
+    rest = dataclasses.replace(batch, mails=batch.mails[count:], lost=batch.lost[len(lost) :])
+    return first, rest
 
 
 def _lost(lost: sources.Lost) -> outbox.Entry:

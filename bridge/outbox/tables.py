@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0002"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
+REVISION = "0003"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
 
 metadata = sa.MetaData(
     naming_convention={
@@ -79,6 +79,8 @@ deliveries = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("ended", sa.Double, nullable=True),
     sa.Column("reset_at", sa.Double, nullable=True),
+    sa.Column("file", sa.Text, nullable=True),  # what is sent instead of the payload, until it has ended
+    sa.Column("file_size", sa.BigInteger, nullable=True),
     sa.Index(None, "sink", "state", "seq"),
     sa.Index(None, "folder_id", "uidvalidity", "uid"),
     sa.Index(
@@ -87,7 +89,28 @@ deliveries = sa.Table(
         sqlite_where=sa.text("follows IS NOT NULL"),
         postgresql_where=sa.text("follows IS NOT NULL"),
     ),
+    sa.Index(
+        "ix_deliveries_file",
+        "file",
+        sqlite_where=sa.text("file IS NOT NULL"),
+        postgresql_where=sa.text("file IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
+)
+
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("created", sa.Double, nullable=False),
+)
+
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("octets", sa.LargeBinary, nullable=False),
 )
 
 attempts = sa.Table(

@@ -51,7 +51,7 @@ from typing import Any, Literal, Protocol
 
 from bridge import schema
 from bridge.delivery import Delivery
-from bridge.mail import Mail
+from bridge.mail import Mail, limits
 from bridge.rules import anchors, sections
 from bridge.rules.sections import Sections
 
@@ -71,6 +71,7 @@ class Moment:
     now: float  # POSIX seconds
     zone: datetime.tzinfo = datetime.UTC
     bridge: str = ""
+    attachment_bytes: int = limits.STREAMED_BYTES  # the most that an attached file may have
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

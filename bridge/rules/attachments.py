@@ -19,6 +19,7 @@ from typing import Any
 import pydantic
 
 from bridge import schema
+from bridge.mail.large import size
 from bridge.mail.part import Part
 from bridge.rules import nested, regex
 from bridge.rules.text import clip, fold
@@ -138,11 +139,3 @@ def saw(parts: tuple[Part, ...]) -> str:
     shown = [f"{part.name or part.type} ({size(part.decoded_size)})" for part in parts[:SHOWN]]
     more = [f"{len(parts) - SHOWN} more"] if len(parts) > SHOWN else []
     return clip(", ".join([*more, *shown]), _SAW_CHARS) or "no attachments"
-
-
-def size(octets: int) -> str:
-    """``240 kB``"""
-    for unit, of in (("MB", 1_000_000), ("kB", 1_000)):
-        if octets >= of:
-            return f"{octets / of:.1f} {unit}" if octets < 10 * of else f"{octets // of} {unit}"
-    return f"{octets} B"

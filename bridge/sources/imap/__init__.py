@@ -22,6 +22,7 @@ From the bottom up:
     assembling.py the first fetch: header, structure, the beginning of the text
     contents.py   the second: exactly what rules want, large parts in chunks
     asking.py     what the two share
+    streaming.py  a part that is too large for memory, over a connection of its own
     blame.py      whether it is the mail's fault that a connection ends
     folder.py     catching up behind the cursor, in pieces
     arrival.py    how far was I: first sight, cursor, UIDVALIDITY changed
@@ -38,17 +39,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Self
 
 import structlog
 
 from bridge import oauth
 from bridge.delivery import MailChange, Receipt
+from bridge.mail import Place
+from bridge.mail.part import Part
 from bridge.sources import Batch, FolderState, Memory, Wants
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import commands, handover, watcher
+from bridge.sources.imap import commands, handover, streaming, watcher
 from bridge.sources.imap import hub as hub_
 
 log = structlog.get_logger()
@@ -81,11 +84,12 @@ class ImapSource:
         self._tokens = tokens
         self._tasks: list[asyncio.Task[None]] = []
         self._watchers: list[watcher.Watcher] = []
+        self._account: account_.Account | None = None
         self._commands: commands.Commands | None = None
         self._handover = handover.Handover(_WAITING)
 
     async def __aenter__(self) -> Self:
-        account = account_.Account(self.name, self._settings, hub=self._hub, tokens=self._tokens)
+        self._account = account = account_.Account(self.name, self._settings, hub=self._hub, tokens=self._tokens)
         self._commands = commands.Commands(account)
         for folder in self._settings.folders:
             watching = watcher.Watcher(account, folder, memory=self._memory, wants=self._wants, hand_on=self._hand_on)
@@ -121,6 +125,12 @@ class ImapSource:
             yield handed.batch
             self._handover.acknowledge(handed)
             del handed  # not its mails as well, while there are no others
+
+    def file(self, place: Place, part: Part) -> AsyncGenerator[bytes, None]:
+        """See ``bridge.sources.Source.file``."""
+        if self._account is None:
+            raise RuntimeError("the source is not open")
+        return streaming.file(self._account, place, part)
 
     async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
         """Carries out changes of this mailbox, in order; see ``bridge.sources.Source.change``."""

@@ -10,7 +10,7 @@ import click
 from bridge import config, errors, rules
 from bridge.cli import _mails
 from bridge.mail import Mail
-from bridge.rules import engine, expectation, golden, ledger
+from bridge.rules import engine, expectation, files, golden, ledger
 from bridge.rules import settings as rules_
 
 
@@ -75,8 +75,9 @@ class _Run:
         return golden.differences(test.expect, mails[-1], verdict)
 
     def _verdict(self, mail: Mail, now: float) -> rules.Verdict:
-        moment = rules.Moment(now=now, zone=self._settings.timezone, bridge=self._settings.name)
-        found = self._counted.settle(self._whole.evaluate(mail, moment))
+        moment = _mails.moment(self._settings, now)
+        mail, verdicts = files.measured(mail, lambda known: self._whole.evaluate(known, moment))
+        found = self._counted.settle(verdicts)
         (alone,) = self._counted_alone.settle(self._alone.evaluate(mail, moment, explain=True), explain=True)
         if mine := next((verdict for verdict in found if verdict.rule == self._rule.name), None):
             return mine

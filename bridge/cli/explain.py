@@ -50,7 +50,7 @@ def command(
     counted = ledger.Ledger(note=ledger.EXPLAINING)
     for uid, file in enumerate(mails, 1):
         mail = _read(file, dataclasses.replace(where, uid=uid))
-        moment = rules.Moment(now=when(mail), zone=settings.timezone, bridge=settings.name)
+        moment = _mails.moment(settings, when(mail))
         found = explanation.explain(mail, rule_set, moment, counted)
         if as_json:
             click.echo(json.dumps(found.as_json(), ensure_ascii=False))
@@ -129,8 +129,8 @@ def _delivery(mail: Mail, one: delivery.Delivery, encoding: str, zone: datetime.
     if one.dead:
         tree.add(Text.assemble(("✗ dead: ", "red"), _mails.line(one.dead)))
         return tree
-    octets = one.payload[:HEX_OCTETS].hex(" ") + (" …" if len(one.payload) > HEX_OCTETS else "")
-    tree.add(Text(f"{encoding}, {len(one.payload)} B: {octets}", style="dim"))
+    octets = explanation.beginning(mail, one)[:HEX_OCTETS].hex(" ") + (" …" if one.size > HEX_OCTETS else "")
+    tree.add(Text(f"{encoding}, {one.size} B: {octets}", style="dim"))
     decoded = explanation.decoded(one, encoding)
     if decoded != filters.tojson(one.payload.hex()):  # octets have no other form
         tree.add(Text(_mails.line(decoded) or "(empty)"))

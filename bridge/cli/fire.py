@@ -16,7 +16,7 @@ from bridge.cli import (
     _mails,
 )
 from bridge.mail import Mail
-from bridge.rules import explanation
+from bridge.rules import explanation, files
 from bridge.rules import settings as rules_
 
 TIMEOUT_S = 30.0
@@ -45,7 +45,7 @@ def command(
     uid = time.time_ns() // 1_000_000 % _UIDS
     place = _mails.place(settings, mailbox or next(iter(rule.mailboxes or ()), None), uid=uid)
     mail = _mails.read(path, place, received=datetime.datetime.now(datetime.UTC))
-    verdict = _verdict(settings, rule, mail)
+    mail, verdict = _verdict(settings, rule, mail)
     if not verdict.matched:
         _tell_why_not(verdict)
         ctx.exit(1)
@@ -63,10 +63,11 @@ def _rule(settings: config.Settings, name: str) -> rules_.Rule:
     return found.model_copy(update={"enabled": True})
 
 
-def _verdict(settings: config.Settings, rule: rules_.Rule, mail: Mail) -> rules.Verdict:
-    moment = rules.Moment(now=time.time(), zone=settings.timezone, bridge=settings.name)
-    (verdict,) = _mails.compiled(settings, rule).evaluate(mail, moment, explain=True)
-    return verdict
+def _verdict(settings: config.Settings, rule: rules_.Rule, mail: Mail) -> tuple[Mail, rules.Verdict]:
+    """The mail with what is known of its large files, and what the rule makes of it."""
+    moment, rule_set = _mails.moment(settings, time.time()), _mails.compiled(settings, rule)
+    mail, (verdict,) = files.measured(mail, lambda known: rule_set.evaluate(known, moment, explain=True))
+    return mail, verdict
 
 
 def _tell_why_not(verdict: rules.Verdict) -> None:
@@ -112,4 +113,4 @@ def _tell_reset(ended: delivery.Delivery, known: list[delivery.Delivery]) -> Non
 
 def _tell(one: delivery.Delivery, what: str) -> None:
     mark = "↺" if one.part == "reset" else "→"
-    click.echo(f"{mark} {one.sink} {_mails.line(one.target)}: {len(one.payload)} B, {what}")
+    click.echo(f"{mark} {one.sink} {_mails.line(one.target)}: {one.size} B, {what}")

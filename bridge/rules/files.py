@@ -7,16 +7,18 @@ deliveries are to send (``wanted``), once the rules are known to match, tells th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bridge.mail import Mail, charset, limits
+from bridge.mail import Mail, charset, limits, transfer
 from bridge.mail.large import Large, size
 from bridge.mail.part import Part
 from bridge.rules import sections
 
 if TYPE_CHECKING:
     from bridge.rules import Moment, Verdict
+
+_PIECE_BYTES = 262_144  # as transferred
 
 _TEXTS = frozenset(
     ("application/json", "application/csv", "application/xml", "application/yaml", "application/x-ndjson")
@@ -63,6 +65,35 @@ def whole(mail: Mail, part: Part, moment: Moment) -> bytes | Large:
     if found.size > moment.attachment_bytes:
         raise ValueError(f"{found.name} has {size(found.size)}; limits.attachment is {size(moment.attachment_bytes)}")
     return found
+
+
+def measured(mail: Mail, evaluate: Callable[[Mail], Sequence[Verdict]]) -> tuple[Mail, Sequence[Verdict]]:
+    """What comes of a mail that somebody holds in hand, and the mail with what is known of its large files: they are
+    measured where they are.
+    """
+    verdicts = evaluate(mail)
+    while found := wanted(mail, verdicts):
+        mail = mail.with_large([_measured(mail, part) for part in found])
+        verdicts = evaluate(mail)
+    return mail, verdicts
+
+
+def _measured(mail: Mail, part: Part) -> Large:
+    file = Large.of(part)
+    if part.section not in mail.whole:
+        return file
+    return dataclasses.replace(file, size=sum(map(len, pieces(mail, part.section))))
+
+
+def pieces(mail: Mail, section: str) -> Iterator[bytes]:
+    """A file out of what is in hand of its mail, a bit at a time."""
+    part = next((one for one in mail.parts if one.section == section), None)
+    if part is None:
+        return
+    raw, undoing = mail.content.get(section, b""), transfer.undoing(part.encoding)
+    for at in range(0, len(raw), _PIECE_BYTES):
+        yield undoing.feed(raw[at : at + _PIECE_BYTES])
+    yield undoing.finish()
 
 
 def _overflows(mail: Mail, part: Part) -> bool:

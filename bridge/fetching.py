@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import traceback
+from typing import Protocol, Self
 
 import structlog
 
@@ -17,13 +18,33 @@ from bridge.outbox import files
 log = structlog.get_logger()
 
 
-class Fetching:
-    """Those of one batch of mails."""
+class Keeps(Protocol):
+    """What is asked of the store."""
 
-    def __init__(self, source: sources.Source, keeper: files.Keeper) -> None:
+    @property
+    def files(self) -> files.Files: ...
+
+
+class Fetching:
+    """Those of one batch of mails, up to its commit."""
+
+    def __init__(self, source: sources.Source, store: Keeps) -> None:
         self._source = source
-        self._keeper = keeper
-        self.fetched = False  # whether there was any
+        self._store = store
+        self._keeper: files.Keeper | None = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """What is tied to no delivery by now is wanted by none."""
+        self._stack.close()
+
+    @property
+    def fetched(self) -> bool:
+        """Whether there was any."""
+        return self._keeper is not None
 
     async def __call__(self, mail: Mail, part: Part, *, most: int) -> Large:
         """The file, kept in the store; or what is wrong with it, which is never the fault of the mails behind it.
@@ -31,7 +52,8 @@ class Fetching:
         Raises:
             errors.StoreError: the state is closed.
         """
-        self.fetched = True
+        if self._keeper is None:
+            self._keeper = self._stack.enter_context(self._store.files.keeping())
         place, file = mail.place, Large.of(part)
         where = {"mailbox": place.mailbox, "folder": place.folder, "uid": place.uid, "file": file.name}
         log.info("a large file is fetched", **where, size=size(file.size))

@@ -24,7 +24,6 @@ import structlog
 
 from bridge import backoff, errors, events, fetching, outbox, rules, sources, turns
 from bridge.mail import Mail, Place, limits
-from bridge.outbox import files as outbox_files
 from bridge.rules import files, ledger
 
 log = structlog.get_logger()
@@ -60,11 +59,8 @@ class Rulebook:
         return self.rule_set.evaluate(mail, moment)
 
 
-class Recorder(Protocol):
+class Recorder(fetching.Keeps, Protocol):
     """What the intake asks of the store."""
-
-    @property
-    def files(self) -> outbox_files.Files: ...
 
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]: ...
 
@@ -118,8 +114,8 @@ class Intake:
         """Evaluates and records one batch. A mail with a file that had to be fetched is the last of its commit, so that
         no crash makes it be fetched again for the sake of another; the rest of the batch is returned.
         """
-        with self._store.files.keeping() as keeper:
-            return await self._handle(batch, fetching.Fetching(self._source, keeper))
+        with fetching.Fetching(self._source, self._store) as fetch:
+            return await self._handle(batch, fetch)
 
     async def _handle(self, batch: sources.Batch, fetch: fetching.Fetching) -> sources.Batch | None:
         known = await self._known(batch)

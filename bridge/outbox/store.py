@@ -345,6 +345,7 @@ def _data_version(connection: sa.Connection) -> int | None:
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
+    """A task beside the writer. That the state cannot be written any more is told where it matters."""
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
+    with contextlib.suppress(asyncio.CancelledError, errors.StoreError):
         await task

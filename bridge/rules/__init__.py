@@ -34,7 +34,8 @@ start (``Delivery.dead``), and the rule's other actions go out.
                      sink_fields.py: ``then``)
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
     worst_case/      what check warns of: payloads that may not fit (cleaning.py: topics that are not sent as they are
-                     written; unsure.py: values that may be missing; unused_keys.py: ``keys`` that mean no field)
+                     written; unsure.py: values that may be missing; unused_keys.py: ``keys`` that mean no field;
+                     too_large.py: files that no sink in question takes)
     failing.py       what is told of something that raised
     explanation.py   what ``mailwire explain`` says, as values
     golden.py        what a rule makes of a mail beside what its tests expect (expectation.py: as they are written)

@@ -37,6 +37,7 @@ class Meant:
 
     wanted: str  # for people
     tests: tuple[_Test, ...] = ()
+    larger: int = 0  # octets that it has more than
 
     def holds(self, part: Part) -> bool:
         return all(test(part) for test in self.tests)
@@ -65,7 +66,9 @@ class Meant:
         if not written:
             raise ValueError("an empty map holds for every attachment; write true")
         tests = nested.each(_test, ((key, (key, value)) for key, value in own.items()))
-        return cls(wanted=", ".join(_shown(*item) for item in own.items()) or "any attachment", tests=tuple(tests))
+        wanted = ", ".join(_shown(*item) for item in own.items()) or "any attachment"
+        larger = schema.size_octets(own["larger"]) if "larger" in own else 0
+        return cls(wanted=wanted, tests=tuple(tests), larger=larger)
 
 
 def json_schemas(others: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

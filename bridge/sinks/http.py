@@ -29,6 +29,7 @@ from bridge.sinks import _dial, _url
 DEPTH = 16
 KEPT_BYTES = 1024  # of an answer
 PIECE_BYTES = 65_536  # of a body that is not in memory
+BUFFERED_S = 60.0  # the end of such a body may be on its way that long after it was handed to the network
 READ_BYTES = 65_536  # of an answer; one that is longer costs the connection
 RETRY_AFTER_MAX_S = 86_400.0  # a server that asks for more is not believed
 LATER = frozenset({408, 425, 429})
@@ -190,7 +191,7 @@ class Http:
             async for piece in pieces:
                 for at in range(0, len(piece), PIECE_BYTES):
                     yield piece[at : at + PIECE_BYTES]
-                    limit.reschedule(loop.time() + 2 * self._settings.timeout)
+                    limit.reschedule(loop.time() + 2 * self._settings.timeout + BUFFERED_S)
 
     def _request(
         self, client: httpx.AsyncClient, delivery: Delivery, streamed: AsyncIterator[bytes] | None
@@ -206,7 +207,10 @@ class Http:
         names = {name.lower() for name in given}
         headers = [(name, value) for name, value in own.items() if name.lower() not in names]
         encoded = [(name.encode("ascii"), header_value(value)) for name, value in [*headers, *given.items()]]
-        return client.build_request(method, self._url(delivery), content=content, headers=encoded)
+        timeout = httpx.Timeout(self._settings.timeout)
+        if streamed is not None:
+            timeout.read = self._settings.timeout + BUFFERED_S
+        return client.build_request(method, self._url(delivery), content=content, headers=encoded, timeout=timeout)
 
     def _url(self, delivery: Delivery) -> str:
         """

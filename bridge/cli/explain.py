@@ -17,6 +17,7 @@ from rich.tree import Tree
 from bridge import cli, config, delivery, errors, rules
 from bridge.cli import _conditions, _mails
 from bridge.mail import Mail, Place
+from bridge.mail.large import Large
 from bridge.rules import explanation, filters, ledger
 
 PIPED_COLUMNS = 160
@@ -113,7 +114,7 @@ def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict, zone: datetime.tzi
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, bytes):
+    if isinstance(value, bytes | Large):
         return filters.shown(value)
     return _mails.line(json.dumps(explanation.plain(value), ensure_ascii=False))
 

@@ -43,6 +43,7 @@ class Hashing:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client may end as it likes
 
     @property
     def url(self) -> str:

@@ -41,11 +41,6 @@ class Fetching:
         """What is tied to no delivery by now is wanted by none."""
         self._stack.close()
 
-    @property
-    def fetched(self) -> bool:
-        """Whether there was any."""
-        return self._keeper is not None
-
     async def __call__(self, mail: Mail, part: Part, *, most: int) -> Large:
         """The file, kept in the store; or what is wrong with it, which is never the fault of the mails behind it.
 

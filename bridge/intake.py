@@ -27,6 +27,7 @@ from bridge.mail import Mail, Place, limits
 from bridge.rules import files, ledger
 
 log = structlog.get_logger()
+_Judged = tuple[outbox.Entry, Sequence[rules.Verdict]]  # what is recorded of a mail, and why
 _TURN_S = 0.01  # of evaluating, before the event loop gets its turn
 
 
@@ -111,8 +112,9 @@ class Intake:
                 await asyncio.sleep(wait_s)
 
     async def handle(self, batch: sources.Batch) -> sources.Batch | None:
-        """Evaluates and records one batch. A mail with a file that had to be fetched is the last of its commit, so that
-        no crash makes it be fetched again for the sake of another; the rest of the batch is returned.
+        """Evaluates and records one batch. A mail of which a file has to be fetched has a commit of its own, so that no
+        other mail waits for it, and no crash makes it be fetched again for the sake of another; then what is left of
+        the batch is returned.
         """
         with fetching.Fetching(self._source, self._store) as fetch:
             return await self._handle(batch, fetch)
@@ -120,20 +122,25 @@ class Intake:
     async def _handle(self, batch: sources.Batch, fetch: fetching.Fetching) -> sources.Batch | None:
         known = await self._known(batch)
         rest: sources.Batch | None = None
-        entries = [_lost(one) for one in batch.lost]
+        entries: list[outbox.Entry] = []
         evaluated: list[tuple[Mail, Sequence[rules.Verdict]]] = []
         book = batch.wants if isinstance(batch.wants, Rulebook) else self._in_force()
         turn = turns.Turns(_TURN_S)
         for mail, is_known in zip(batch.mails, known, strict=True):
-            entry, verdicts = await _evaluate(mail, book, fetch, known=is_known)
+            moment = book.moment
+            entry, verdicts = await _evaluate(mail, book, moment, known=is_known)
+            alone = bool(files.wanted(mail, verdicts)) and _can_split(batch)
+            if alone and evaluated:
+                break
+            entry, verdicts = await _with_files(mail, book, moment, fetch, (entry, verdicts))
             entries.append(entry)
             evaluated.append((mail, verdicts))
-            if fetch.fetched and _can_split(batch, mail):
-                batch, rest = _split(batch, len(evaluated))
-                entries = [*(_lost(one) for one in batch.lost), *entries[-len(evaluated) :]]
+            if alone:
                 break
             await turn.pause()
-        fates = await self._store.record(batch.cursor, entries)
+        if len(evaluated) < len(batch.mails):
+            batch, rest = _split(batch, len(evaluated))
+        fates = await self._store.record(batch.cursor, [*map(_lost, batch.lost), *entries])
         for n, (mail, verdicts) in enumerate(evaluated, len(batch.lost)):
             if n in fates:
                 evaluated[n - len(batch.lost)] = mail, ledger.settled(verdicts, fates[n])
@@ -163,23 +170,21 @@ class Intake:
                 self._onlooker(events.DeliveryEnded(delivery=delivery, state="dead", reason=delivery.dead))
 
 
-async def _evaluate(
-    mail: Mail, book: Rulebook, fetch: fetching.Fetching, *, known: bool
-) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
-    """What becomes of a mail. Files that its deliveries are to send and that are too large for memory are fetched once
-    all else is known to hold, and then it is looked at again, at the same moment, with what is known of them.
+async def _with_files(
+    mail: Mail, book: Rulebook, moment: rules.Moment, fetch: fetching.Fetching, judged: _Judged
+) -> _Judged:
+    """What becomes of a mail whose deliveries may send files that are too large for memory: they are fetched, now that
+    all else is known to hold, and it is looked at again, at the same moment, with what is known of them.
     """
+    while wanted := files.wanted(mail, judged[1]):
+        mail = mail.with_large([await fetch(mail, part, most=moment.attachment_bytes) for part in wanted])
+        judged = await _evaluate(mail, book, moment, known=False)
+    return judged
+
+
+async def _evaluate(mail: Mail, book: Rulebook, moment: rules.Moment, *, known: bool) -> _Judged:
     if known:
         return outbox.Entry(place=mail.place, fingerprint=mail.fingerprint), ()
-    moment = book.moment
-    entry, verdicts = await _judged(mail, book, moment)
-    while wanted := files.wanted(mail, verdicts):
-        mail = mail.with_large([await fetch(mail, part, most=moment.attachment_bytes) for part in wanted])
-        entry, verdicts = await _judged(mail, book, moment)
-    return entry, verdicts
-
-
-async def _judged(mail: Mail, book: Rulebook, moment: rules.Moment) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
     try:
         verdicts = await book.judge(mail, moment)
         return _entry(mail, verdicts), verdicts
@@ -206,9 +211,9 @@ def _firing(verdict: rules.Verdict) -> outbox.Firing:
     )
 
 
-def _can_split(batch: sources.Batch, mail: Mail) -> bool:
-    """Whether the cursor may stand behind this mail: not among mails of another UIDVALIDITY, nor among events."""
-    return mail is not batch.mails[-1] and not batch.renewed and all(one.event == "new" for one in batch.mails)
+def _can_split(batch: sources.Batch) -> bool:
+    """Whether the cursor may stand between its mails: not among those of another UIDVALIDITY, nor among events."""
+    return not batch.renewed and all(one.event == "new" for one in batch.mails)
 
 
 def _split(batch: sources.Batch, count: int) -> tuple[sources.Batch, sources.Batch]:

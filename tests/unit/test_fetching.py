@@ -107,9 +107,9 @@ async def test_two_deliveries_share_one_file(scene: Scene) -> None:
     assert (len(kept), scene.source.asked, await scene.files()) == (1, [(1, "2")], 1)
 
 
-async def test_each_mail_with_a_file_is_committed_before_the_next_one_is_fetched(scene: Scene) -> None:
+async def test_each_mail_with_a_file_has_a_commit_of_its_own_and_no_other_waits_for_it(scene: Scene) -> None:
     plain = dataclasses.replace(testing.mail(2), place=testing.place(2))
-    assert await scene.take(mail(1), plain, mail(3), mail(4)) == [1, 3, 4]
+    assert await scene.take(mail(1), plain, mail(3), mail(4)) == [1, 2, 3, 4]
     assert [queued.delivery.file is not None for queued in await scene.queued()] == [True] * 3
 
 

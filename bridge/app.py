@@ -12,22 +12,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from bridge import backoff, collecting, config, errors, events, oauth, outbox, plugins, reload, schema, sinks
+from bridge import backoff, collecting, config, counts, errors, events, oauth, outbox, plugins, reload, schema, sinks
 from bridge import intake as intake_
 from bridge import units as units_
+from bridge import watching as watching_
 from bridge.control import events as news
+from bridge.mail import Mail
 from bridge.outbox.changes import ChangeSink
 from bridge.outbox.dispatcher import Dispatcher
 from bridge.outbox.on_demand import OnDemand
 from bridge.outbox.store import Store
 from bridge.outbox.summaries import Summaries
 from bridge.rules import engine
-from bridge.sources import imap
+from bridge.sources import canary, imap
 from bridge.sources.settings import Mailbox
 
 if TYPE_CHECKING:
@@ -85,10 +88,12 @@ class _Bridge:
         self._news = news.Events()
         self.onlooker: events.Onlooker = _Onlookers((self._news, *onlookers))
         self._state = state
+        self._seal: canary.Seal | None = None
         self._keeper: keeper.Keeper | None = None
         self._sinks = units_.Units("sink")
         self._mailboxes = units_.Units("mailbox")
         self._sources: dict[str, imap.ImapSource] = {}
+        self._watching: Mapping[str, watching_.Watching] = {}  # by mailbox
         self._rulebook = intake_.Rulebook(rule_set=engine.compile_rules((), sinks={}))
 
     async def __aenter__(self) -> Self:
@@ -118,11 +123,14 @@ class _Bridge:
                 anything else is touched; a mailbox opens whatever its settings are, and tells of them when it
                 connects.)
         """
-        rulebook, ends, mailboxes = await asyncio.to_thread(self._prepare, settings)
+        if self._seal is None:
+            key_file = canary.key_file(self._state, config.state_folder(self._state))
+            self._seal = canary.Seal(key_file, bridge=settings.name)
+        rulebook, watching, ends, mailboxes = await asyncio.to_thread(self._prepare, settings)
         async with self.turn:
             self._hub.limit(at_once=settings.limits.connecting, a_second=settings.limits.connects_per_second)
             opened = await self._sinks.take_up(ends)
-            self._rulebook = rulebook
+            self._rulebook, self._watching = rulebook, watching
             for source in self._sources.values():
                 source.wants = rulebook
             watched = await self._mailboxes.take_up(mailboxes)
@@ -139,10 +147,14 @@ class _Bridge:
 
     def _prepare(
         self, settings: config.Settings
-    ) -> tuple[intake_.Rulebook, Mapping[str, units_.Wanted], Mapping[str, units_.Wanted]]:
+    ) -> tuple[
+        intake_.Rulebook, Mapping[str, watching_.Watching], Mapping[str, units_.Wanted], Mapping[str, units_.Wanted]
+    ]:
         """What takes its time: in a thread."""
         kinds = {name: (sink.type, plugins.find("sinks", sink.type)) for name, sink in settings.sinks.items()}
         rule_set = engine.compile_rules(settings.rules, sinks=kinds, bridge=settings.name, zone=settings.timezone)
+        by, now = (settings.timezone, settings.name), time.time()
+        watching = {name: watching_.of(name, rule_set, settings.rules, by=by, now=now) for name in settings.mailboxes}
         return (
             intake_.Rulebook(
                 rule_set=rule_set,
@@ -150,8 +162,9 @@ class _Bridge:
                 bridge=settings.name,
                 attachment_bytes=settings.limits.attachment,
             ),
+            watching,
             {name: self._sink(name, sink, settings) for name, sink in settings.sinks.items()},
-            {name: self._mailbox(name, mailbox) for name, mailbox in settings.mailboxes.items()},
+            {name: self._mailbox(name, mailbox, watching[name]) for name, mailbox in settings.mailboxes.items()},
         )
 
     def _sink(self, name: str, sink: sinks.Settings, settings: config.Settings) -> units_.Wanted:
@@ -167,11 +180,23 @@ class _Bridge:
 
         return units_.Wanted(settings=(sink, schema.contents(sink), context), open=open_)
 
-    def _mailbox(self, name: str, mailbox: Mailbox) -> units_.Wanted:
+    def _mailbox(self, name: str, mailbox: Mailbox, watching: watching_.Watching) -> units_.Wanted:
+        def remembers(mail: Mail) -> bool:
+            in_force = self._watching.get(name)
+            return in_force is not None and in_force.watched.remembers(mail)
+
         async def open_(stack: contextlib.AsyncExitStack) -> units_.Open:
             tokens = await stack.enter_async_context(self._tokens(name, mailbox))
+            watch = watching.watch(remembers)
             source = imap.ImapSource(
-                name, mailbox, memory=self._store, wants=self._rulebook, hub=self._hub, tokens=tokens
+                *(name, mailbox),
+                memory=self._store,
+                wants=self._rulebook,
+                watch=watch,
+                hub=self._hub,
+                tokens=tokens,
+                seal=self._seal,
+                told=lambda trip: self.onlooker(events.CanaryEnded(trip=trip)),
             )
             self._sources[name] = await stack.enter_async_context(source)
             stack.callback(self._sources.pop, name)
@@ -182,6 +207,7 @@ class _Bridge:
                 in_force=lambda: self._rulebook,
                 onlooker=self.onlooker,
                 one_folder=len(mailbox.folders) == 1,
+                numbers=counts.Counts(name, watching.numbers, mailbox.folders) if watching.numbers else None,
             )
 
             def dispatcher() -> Dispatcher:
@@ -192,7 +218,7 @@ class _Bridge:
                 take=lambda: _again_and_again(intake.run, name),
             )
 
-        return units_.Wanted(settings=(mailbox, schema.contents(mailbox)), open=open_)
+        return units_.Wanted(settings=(mailbox, schema.contents(mailbox), watching.settings), open=open_)
 
     @contextlib.asynccontextmanager
     async def _tokens(self, name: str, mailbox: Mailbox) -> AsyncIterator[oauth.Tokens | None]:

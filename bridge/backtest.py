@@ -1,6 +1,7 @@
 """Rules tried on the mails that a folder really holds: for ``mailwire backtest``. Nothing is marked, sent or kept.
 
-Each mail is looked at as if it had just arrived, in the order of arrival, with the flags that it has now.
+Each mail is looked at as if it had just arrived, in the order of arrival, with the flags that it has now; what happened
+to it later is not known, so that rules with another event than ``new`` are not tried.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Bench:
         moment = rules.Moment(
             now=mail.received.timestamp(), zone=settings.timezone, bridge=settings.name, attachment_bytes=most
         )
-        return self.counted.settle(self.rule_set.evaluate(mail, moment))
+        return self.counted.judge(self.rule_set, mail, moment)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -72,19 +72,24 @@ async def try_mailbox(settings: config.Settings, name: str) -> Mailbox:
         async with oauth.tokens_of(name, account.oauth, config.state_folder(settings.state)) as tokens:
             return Mailbox(name=name, server=await trial.look(name, account, tokens))
     except Exception as error:  # noqa: BLE001 - a bug over one of them must not hide what is known of the others
-        return Mailbox(name=name, fault=_why(error))
+        return Mailbox(name=name, fault=why(error))
 
 
 async def try_sink(settings: config.Settings, name: str) -> Sink:
     """Reaches the far end, and sends it nothing that it could act on. Raises nothing."""
     try:
         async with guests.guest(settings, name) as sink:
-            return Sink(name=name, said=await _reached(sink))
+            return Sink(name=name, said=await reached(sink))
     except Exception as error:  # noqa: BLE001 - as above
-        return Sink(name=name, fault=_why(error))
+        return Sink(name=name, fault=why(error))
 
 
-async def _reached(sink: sinks.Sink) -> str:
+async def reached(sink: sinks.Sink) -> str:
+    """What is said of the far end.
+
+    Raises:
+        errors.Unavailable: it cannot be reached, and why.
+    """
     if isinstance(sink, sinks.Probed):
         return await sink.probe()
     try:
@@ -95,6 +100,6 @@ async def _reached(sink: sinks.Sink) -> str:
     return "ready"
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """No traceback, and no text of a stranger's: it could hold a secret."""
     return str(error) if isinstance(error, errors.MailwireError) else f"an error in the bridge ({type(error).__name__})"

@@ -14,6 +14,7 @@ from bridge import errors
 from bridge.delivery import Delivery
 from bridge.mail import Mail
 from bridge.rules import Verdict
+from bridge.sources import RoundTrip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +60,13 @@ class Suppressed:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CanaryEnded:
+    """A canary came back, or was lost."""
+
+    trip: RoundTrip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ConfigRefused:
     """A configuration was not taken; the one before goes on."""
 
@@ -76,5 +84,5 @@ class Reloaded:
     mended: bool = False  # the one before this was refused
 
 
-Event = MailHandled | MailLost | DeliveryEnded | Suppressed | ConfigRefused | Reloaded
+Event = MailHandled | MailLost | DeliveryEnded | Suppressed | CanaryEnded | ConfigRefused | Reloaded
 Onlooker = Callable[[Event], None]

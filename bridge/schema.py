@@ -165,9 +165,9 @@ def bounded(value: Any) -> Any:
 
 
 def misplaced(key: str, text: str) -> pydantic.ValidationError:
-    """What a model's validator raises of one of its keys."""
+    """What a model's validator raises of one of its keys, or (``canary.folder``) of one within."""
     fault = pydantic_core.PydanticCustomError("mailwire", "{text}", {"text": text})
-    details = [pydantic_core.InitErrorDetails(type=fault, loc=(key,), input=None)]
+    details = [pydantic_core.InitErrorDetails(type=fault, loc=tuple(key.split(".")), input=None)]
     return pydantic.ValidationError.from_exception_data("mailwire", details, hide_input=True)
 
 

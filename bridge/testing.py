@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import dataclasses
 import datetime
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -147,6 +148,11 @@ def mail(uid: int = 1, *, body: str = "", at: Place | None = None, **headers: st
     lines |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
     return Mail.from_bytes(f"{head}\r\n{body}".encode(), place=at or place(uid), received=RECEIVED)
+
+
+def happened(event: str, to: Mail, *, occurrence: int = 1, at: float | None = None) -> Mail:
+    """This mail, when that has happened to it."""
+    return dataclasses.replace(to, event=event, occurrence=occurrence, happened=at)
 
 
 def delivery(uid: int = 1, *, action: int = 0, **fields: Any) -> Delivery:

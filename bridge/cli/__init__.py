@@ -38,7 +38,6 @@ SHORT_HELP = 66  # characters: what 80 columns leave for it
 PLANNED = (
     "mailbox",
     "secret",
-    "selftest",
     "state",
     "status",
 )  # refused as such, until then

@@ -21,7 +21,7 @@ _NAMES_SHOWN = 5  # of what is still being tried
 def run(settings: config.Settings) -> bool:
     """Tries all of them and tells of each; whether all is well."""
     _logs.configure("critical")  # what fails is told here
-    with _progress([*settings.mailboxes, *settings.sinks]) as done:
+    with waiting([*settings.mailboxes, *settings.sinks]) as done:
         found = asyncio.run(connecting.try_all(settings, noted=lambda tried: done(tried.name)))
     for tried in found:
         for line in lines(tried, settings):
@@ -79,7 +79,7 @@ def _lacks(capabilities: frozenset[bytes]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _progress(names: list[str]) -> Iterator[Callable[[str], None]]:
+def waiting(names: list[str]) -> Iterator[Callable[[str], None]]:
     """A line that tells what is waited for; on standard error, and only on a terminal."""
     from rich import progress
     from rich.console import Console

@@ -10,7 +10,7 @@ import click
 from bridge import config, errors, rules
 from bridge.cli import _mails
 from bridge.mail import Mail
-from bridge.rules import engine, expectation, files, golden, ledger
+from bridge.rules import engine, expectation, golden, happening, ledger
 from bridge.rules import settings as rules_
 
 
@@ -36,7 +36,9 @@ def run(loaded: config.Loaded) -> Iterator[Outcome]:
 
 
 class _Run:
-    """One test. The rule is looked at where it stands, behind the others: one of these may stop."""
+    """One test. The rule is looked at where it stands, behind the others: one of these may stop. Its event is what has
+    happened to the mails.
+    """
 
     def __init__(
         self,
@@ -71,14 +73,13 @@ class _Run:
         except errors.MailError as error:
             return [((key,), str(error))]
         for mail in mails:
-            verdict = self._verdict(mail, when(mail))
-        return golden.differences(test.expect, mails[-1], verdict)
+            verdict = self._verdict(happening.as_if(mail, self._rule.event, when(mail)), when(mail))
+        return golden.differences(test.expect, happening.as_if(mails[-1], self._rule.event, when(mails[-1])), verdict)
 
     def _verdict(self, mail: Mail, now: float) -> rules.Verdict:
         moment = _mails.moment(self._settings, now)
-        mail, verdicts = files.measured(mail, lambda known: self._whole.evaluate(known, moment))
-        found = self._counted.settle(verdicts)
-        (alone,) = self._counted_alone.settle(self._alone.evaluate(mail, moment, explain=True), explain=True)
+        found = self._counted.judge(self._whole, mail, moment)
+        (alone,) = self._counted_alone.judge(self._alone, mail, moment, explain=True)
         if mine := next((verdict for verdict in found if verdict.rule == self._rule.name), None):
             return mine
         if not alone.matched:

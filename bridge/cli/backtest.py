@@ -38,7 +38,8 @@ def command(
     *, config_path: Path, mailbox: str | None, folder: str | None, last: int, against: Path | None, as_json: bool
 ) -> None:
     """What the rules would make of the last mails of a folder, as if each had just arrived. Reads only: nothing is
-    sent, marked or kept.
+    sent, marked or kept. Rules with another event than `new` are not tried: what happened to these mails later is not
+    known.
 
     With --against the rules of another configuration are tried beside them, and only the differences are shown.
     """
@@ -110,7 +111,9 @@ class _Tables(_Report):
         self._compares = compares
         self._mails = 0
         self._concerned = 0  # mails that fire a rule, or that differ
-        self._fired: collections.Counter[str] = collections.Counter({rule.name: 0 for rule in settings.rules})
+        tried = [rule.name for rule in settings.rules if rule.event == "new"]
+        self._untried = [(rule.name, rule.event) for rule in settings.rules if rule.event != "new"]
+        self._fired: collections.Counter[str] = collections.Counter(dict.fromkeys(tried, 0))
         self._failed: collections.Counter[str] = collections.Counter()
         self._suppressed: collections.Counter[str] = collections.Counter()
         names = ("arrived", "from", "subject", "rule", "sends")
@@ -161,6 +164,8 @@ class _Tables(_Report):
                 suppressed = f", {self._suppressed[name]} suppressed" if self._suppressed[name] else ""
                 failed = f", failed on {self._failed[name]}" if self._failed[name] else ""
                 console.print(f"  {count:>6}  {_short(name)}{suppressed}{failed}", markup=False)
+        for name, event in self._untried:
+            console.print(f"  {'-':>6}  {_short(name)}: not tried, its event is {event}", markup=False)
 
 
 def _sends(mail: Mail, verdict: rules.Verdict) -> Text:

@@ -7,22 +7,23 @@ import datetime
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 import click
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from bridge import cli, config, delivery, errors, rules
+from bridge import cli, config, delivery, errors, rules, spelling
 from bridge.cli import _conditions, _mails
 from bridge.mail import Mail, Place
 from bridge.mail.large import Large
-from bridge.rules import explanation, filters, ledger
+from bridge.rules import explanation, filters, happening, ledger
+from bridge.rules import settings as rules_
 
 PIPED_COLUMNS = 160
 HEX_OCTETS = 64  # of a payload, on the terminal; `--json` has all of it
-EVENTS = ("new", "flagged", "unflagged", "seen", "gone", "count")
+EVENTS = get_args(rules_.Event)
 
 
 @click.command(short_help="What each rule makes of a mail, and why.")
@@ -34,14 +35,19 @@ EVENTS = ("new", "flagged", "unflagged", "seen", "gone", "count")
     metavar="TIME",
     help="When it is looked at: 2026-11-01T07:30, or 07:30 of the day of its arrival. Default: its arrival.",
 )
-@click.option("--event", metavar="EVENT", default="new", help="What happened to it. Default: new.")
+@click.option(
+    "--event", metavar="EVENT", default="new", help=f"What happened to it: {', '.join(EVENTS)}. Default: new."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mail, a line each.")
 def command(
     *, mails: tuple[IO[bytes], ...], config_path: Path, mailbox: str | None, at: str | None, event: str, as_json: bool
 ) -> None:
     """What each rule makes of these mails, and why: each condition with what it wanted and what it saw, the values,
     and what would be sent, byte for byte. Sends nothing, asks nobody, touches no state. Several mails are looked at one
-    after the other, so that what counts them (repeated, throttle) can be tried.
+    after the other, so that what counts them (repeated, throttle, `event: count`) can be tried.
+
+    With --event it is as if that happened to each mail, when it is looked at: rules with this event are tried, and no
+    others. A rule that counts sends the number of the mails up to this one that it counts.
     """
     _check_event(event)
     settings = config.load(config_path)
@@ -52,6 +58,7 @@ def command(
     for uid, file in enumerate(mails, 1):
         mail = _read(file, dataclasses.replace(where, uid=uid))
         moment = _mails.moment(settings, when(mail))
+        mail = happening.as_if(mail, event, moment.now)
         found = explanation.explain(mail, rule_set, moment, counted)
         if as_json:
             click.echo(json.dumps(found.as_json(), ensure_ascii=False))
@@ -62,11 +69,9 @@ def command(
 
 
 def _check_event(event: str) -> None:
-    """There is one as yet, ``new``."""
-    if event in EVENTS and event != "new":
-        raise click.BadParameter(f'"{event}" is not yet supported', param_hint="--event")
     if event not in EVENTS:
-        raise click.BadParameter(f'no event is called "{event}"; there are: {", ".join(EVENTS)}', param_hint="--event")
+        hint = spelling.did_you_mean(event, EVENTS) or f"; there are: {', '.join(EVENTS)}"
+        raise click.BadParameter(f'no event is called "{event}"{hint}', param_hint="--event")
 
 
 def _read(file: IO[bytes], place: Place) -> Mail:
@@ -136,17 +141,18 @@ def _delivery(mail: Mail, one: delivery.Delivery, encoding: str, zone: datetime.
     if decoded != filters.tojson(one.payload.hex()):  # octets have no other form
         tree.add(Text(_mails.line(decoded) or "(empty)"))
     options = [f"{name}: {_value(value)}" for name, value in one.options.items() if value not in (one.target, {})]
-    if told := ", ".join([*options, *_times(facts, one, zone)]):
+    if told := ", ".join([*options, *_times(facts, one, zone, mail.event)]):
         tree.add(Text(told, style="dim"))
     return tree
 
 
-def _times(facts: Mapping[str, Any], one: delivery.Delivery, zone: datetime.tzinfo) -> Iterator[str]:
+def _times(facts: Mapping[str, Any], one: delivery.Delivery, zone: datetime.tzinfo, event: str) -> Iterator[str]:
     if "delay_s" in facts:
         yield f"sent {_span(facts['delay_s'])} after the match, at {_clock(one.not_before, zone)}"
     if "expires_s" in facts:
         beside = " and the delay" if "delay_s" in facts else ""
-        yield f"expires {_span(facts['expires_s'])} after the mail's arrival{beside}, at {_clock(one.expires, zone)}"
+        since = "the mail's arrival" if event == "new" else "the event"
+        yield f"expires {_span(facts['expires_s'])} after {since}{beside}, at {_clock(one.expires, zone)}"
 
 
 def _span(seconds: float) -> str:

@@ -16,7 +16,7 @@ from bridge.cli import (
     _mails,
 )
 from bridge.mail import Mail
-from bridge.rules import explanation, files
+from bridge.rules import explanation, files, happening
 from bridge.rules import settings as rules_
 
 TIMEOUT_S = 30.0
@@ -34,8 +34,9 @@ _UIDS = 2**31  # a UID of its own each time, so that a device takes nothing for 
 def command(
     ctx: click.Context, *, name: str, path: Path, config_path: Path, mailbox: str | None, timeout: float
 ) -> None:
-    """Send for real, once, what this rule makes of this mail, as if the mail had arrived now. A delay is not waited
-    for, a reset is. The mail is in no mailbox, so nothing is done to it; no other rule looks at it.
+    """Send for real, once, what this rule makes of this mail, as if the mail had arrived now and the rule's event had
+    happened to it; of a rule that counts, as if it were the only mail. A delay is not waited for, a reset is. The mail
+    is in no mailbox, so nothing is done to it; no other rule looks at it.
 
     Exit 0: everything was acknowledged. Exit 1: the rule does not match, or something was not acknowledged.
     """
@@ -45,7 +46,7 @@ def command(
     uid = time.time_ns() // 1_000_000 % _UIDS
     place = _mails.place(settings, mailbox or next(iter(rule.mailboxes or ()), None), uid=uid)
     mail = _mails.read(path, place, received=datetime.datetime.now(datetime.UTC))
-    mail, verdict = _verdict(settings, rule, mail)
+    mail, verdict = _verdict(settings, rule, happening.as_if(mail, rule.event, mail.received.timestamp()))
     if not verdict.matched:
         _tell_why_not(verdict)
         ctx.exit(1)
@@ -64,10 +65,15 @@ def _rule(settings: config.Settings, name: str) -> rules_.Rule:
 
 
 def _verdict(settings: config.Settings, rule: rules_.Rule, mail: Mail) -> tuple[Mail, rules.Verdict]:
-    """The mail with what is known of its large files, and what the rule makes of it."""
+    """What comes of it, and the mail that it is about: a blank one for a rule that counts. Files that are too large for
+    memory are measured where they are.
+    """
     moment, rule_set = _mails.moment(settings, time.time()), _mails.compiled(settings, rule)
     mail, (verdict,) = files.measured(mail, lambda known: rule_set.evaluate(known, moment, explain=True))
-    return mail, verdict
+    if rule.event != "count" or not verdict.matched:
+        return mail, verdict
+    blank = happening.blank(mail.place.mailbox, moment.now, mail.place.uid)
+    return blank, rule_set.count(rule.name, 1, blank, moment)
 
 
 def _tell_why_not(verdict: rules.Verdict) -> None:

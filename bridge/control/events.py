@@ -6,6 +6,8 @@
      "target", "state", "code", "reason"}
     {"event": "suppressed", "time", "rule", "count", "since"}
     {"event": "mail_lost", "time", "mailbox", "folder", "uid", "reason"}
+    {"event": "canary_came", "time", "mailbox", "folder", "append_s", "push_s", "fetch_s", "total_s"}
+    {"event": "canary_lost", "time", "mailbox", "folder", "hop": "append" | "push", "reason"}
     {"event": "config_refused", "time", "faults": ["config/mailwire.yaml:14:7: rules.0.when.subjct: …"], "count"}
     {"event": "reloaded", "time", "rules", "added", "removed", "reopened"}
     {"event": "more", "time", "of": "rule_fired", "count", "by": {"front-door": 2900}}
@@ -88,6 +90,12 @@ def _(event: events.Suppressed) -> Iterable[Told]:
 
 
 @told.register
+def _(event: events.CanaryEnded) -> Iterable[Told]:
+    kind = "canary_lost" if event.trip.failed else "canary_came"
+    return (Told(kind=kind, by=event.trip.mailbox, facts=functools.partial(_canary, event)),)
+
+
+@told.register
 def _(event: events.ConfigRefused) -> Iterable[Told]:
     facts = {"faults": [str(fault) for fault in event.faults[:_SHOWN_FAULTS]], "count": len(event.faults)}
     return (Told(kind="config_refused", by="", facts=lambda: facts),)
@@ -112,6 +120,15 @@ def _fired(event: events.MailHandled, verdict: Any) -> Mapping[str, Any]:
 def _suppressed(event: events.Suppressed) -> Mapping[str, Any]:
     """Without its ``per``, which may be a text of the mail."""
     return {"rule": event.rule, "count": event.count, "since": _iso(event.since, "seconds")}
+
+
+def _canary(event: events.CanaryEnded) -> Mapping[str, Any]:
+    trip = event.trip
+    where = {"mailbox": trip.mailbox, "folder": trip.folder}
+    if trip.failed:
+        return {**where, "hop": trip.failed, "reason": trip.reason}
+    times = ("append_s", "push_s", "fetch_s", "total_s")
+    return {**where, **{name: round(getattr(trip, name) or 0.0, 3) for name in times}}
 
 
 def _ended(event: events.DeliveryEnded) -> Mapping[str, Any]:

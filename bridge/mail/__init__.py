@@ -212,7 +212,7 @@ class Mail:
         if not raw:
             return None
         inner = Mail.from_bytes(raw, place=self.place, received=self.received)
-        return dataclasses.replace(inner, flags=self.flags, event=self.event)
+        return dataclasses.replace(inner, flags=self.flags, event=self.event, happened=self.happened)
 
     def _quoted(self) -> Mail | None:
         told = self.text_part and forwarded.quoted(

@@ -30,6 +30,16 @@ deliveries (resets apart) have ended. Then each rule's ``after`` counts if all i
 its moves and deletes falls away. A mail leaves its folder only when its other changes are made: if one is dead, it
 stays. A mail without deliveries gets its changes at once.
 
+**Events.** What happens to a mail later (flagged, unflagged, seen, gone) is an entry of its own: its plans are held
+until its own deliveries have ended, and it makes no mail a known one. Sources tell of what is otherwise than the
+store's marks say, and ``record`` takes it for news only if it is (``happening.py``): the marks said otherwise until
+now, and the bridge did not do it. A change of its own is known as such while it is pending, since it may have been
+made; when it is settled as delivered, the marks are as if it had been told, and what was told before is no news. One
+act that shows in two folders of a mailbox is one event. What is no news has the fate ``known``.
+
+A **count** is an entry of a folder of its own (its name is ""), so that all counts of a mailbox share one order. A
+newer one drops the older ones of its rule, sink and target that wait and were not tried, and their resets.
+
 **What is used up.** A rule that matched may hang on claims yet: ``repeated`` (the third mail within ten minutes) and
 ``throttle`` (five within a minute). ``record`` settles them in its transaction, for mails that it has not recorded
 before, in the order of their UIDs and of the rules, and returns what became of each rule. One that is unmet is as if
@@ -104,7 +114,7 @@ class Entry:
 
 Fates = Mapping[int, Sequence[Fate]]
 """What became of the firings of a batch: entry's index → a fate a firing. An entry that is not there claimed nothing,
-and all of it has fired."""
+and all of it has fired. An event that was none is there even if it has no firings."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +157,7 @@ class News:
     """A sink has something new to do."""
 
     deadline: float | None = None  # the first moment at which something of it expires or is given up
+    dropped: frozenset[str] = frozenset()  # deliveries that must no longer be sent
     foreign: bool = False  # somebody else changed the outbox: all that was read of it may be wrong
 
 

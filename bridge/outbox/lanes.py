@@ -104,6 +104,11 @@ class Lanes:
     def next_unblock(self) -> float | None:
         return min((until for until in self._blocked.values() if until < math.inf), default=None)
 
+    def drop(self, ids: Collection[str]) -> None:
+        """They must no longer be sent; what is under way is."""
+        if not self._ids.isdisjoint(ids):
+            self._forget(lambda one: one.delivery.id in ids, keys=list(self._lanes))
+
     def forget_waiting(self) -> None:
         """Everything that was not sent yet will be read again."""
         self._forget(lambda _: True, keys=list(self._lanes))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bridge import outbox
 from bridge.delivery import lane
-from bridge.outbox import rows, settling
+from bridge.outbox import keys, rows, settling
 from bridge.outbox.tables import deliveries, meta
 
 TROUBLE = "trouble:"  # `meta` key of what keeps a sink from taking anything
@@ -138,7 +138,7 @@ def drop(connection: sa.Connection, which: Selection, *, now: float) -> int:
             sa.select(deliveries.c.id).where(which.where(), deliveries.c.state.in_(["pending", "dead", "held"]))
         ).scalars()
     )
-    for some in settling.chunks(ids):
+    for some in keys.chunks(ids):
         connection.execute(
             sa.update(deliveries)
             .where(deliveries.c.id.in_(some), deliveries.c.state.in_(["dead", "held"]))

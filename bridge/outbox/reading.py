@@ -25,6 +25,7 @@ class Reader:
         self._horizon = 0.0
         self._next_due: float | None = None
         self._lanes_changed = True  # which lanes wait for another try is read from the store
+        self._dropped: set[str] = set()  # while a page is being read
         self.caught_up = False  # everything that may be sent now has been read
 
     @property
@@ -38,6 +39,8 @@ class Reader:
 
     def on_news(self, news: outbox.News) -> None:
         self.caught_up = False
+        self._lanes.drop(news.dropped)
+        self._dropped |= news.dropped
         if news.foreign:
             self._lanes_changed = True
             self.start_over()
@@ -68,10 +71,13 @@ class Reader:
     async def _read_page(self) -> None:
         if self._position == 0:
             self._horizon = self._store.clock()
+        self._dropped.clear()
         self.caught_up = True  # news that arrive while the page is read say otherwise
         page = await self._store.page(self._sink, after=self._position, limit=PAGE, horizon=self._horizon)
         for queued in page.deliveries:
-            self._lanes.take(queued)
+            if queued.delivery.id not in self._dropped:
+                self._lanes.take(queued)
+        self._dropped.clear()
         if page.deliveries:
             self._position = page.deliveries[-1].seq
         if page.more:

@@ -1,31 +1,36 @@
-"""Recording what a batch of mails caused, and recognising mails that were handled before."""
+"""Recording what a batch of mails, and of what happened to mails, has caused."""
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from bridge import outbox
 from bridge.mail import Place
-from bridge.outbox import rows, settling, tallies
+from bridge.outbox import happening, keys, marks, rows, settling, superseding, tallies
 from bridge.outbox.tables import attempts, deliveries, folders, mails
 from bridge.rules.claims import Fate
-from bridge.sources import Cursor
+from bridge.sources import Cursor, Marked, Marks
 
 
 def cursor(connection: sa.Connection, mailbox: str, folder: str) -> Cursor | None:
-    row = connection.execute(
-        sa.select(folders.c.uidvalidity, folders.c.uid, folders.c.committed).where(
-            folders.c.mailbox == mailbox, folders.c.folder == folder
-        )
-    ).first()
+    row = _folder(connection, mailbox, folder)
     if row is None:
         return None
-    return Cursor(mailbox=mailbox, folder=folder, uidvalidity=row[0], uid=row[1], committed=row[2])
+    marked = None
+    if row.marked_at is not None:
+        marked = Marked(uidvalidity=row.marked_uidvalidity, modseq=row.modseq, at=row.marked_at)
+    return Cursor(
+        mailbox=mailbox, folder=folder, uidvalidity=row.uidvalidity, uid=row.uid, committed=row.committed, marked=marked
+    )
+
+
+def _folder(connection: sa.Connection, mailbox: str, folder: str) -> Any:
+    of_folder = (folders.c.mailbox == mailbox) & (folders.c.folder == folder)
+    return connection.execute(sa.select(folders).where(of_folder)).first()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,35 +41,24 @@ class Recorded:
     fates: outbox.Fates
 
 
-def record(connection: sa.Connection, position: Cursor, entries: Sequence[outbox.Entry], *, now: float) -> Recorded:
-    """The cursor, a row a mail, what is used up, and every delivery."""
-    folder_id = _move_cursor(connection, position, now)
+def record(
+    connection: sa.Connection,
+    position: Cursor,
+    entries: Sequence[outbox.Entry],
+    *,
+    now: float,
+    told: Marks | None = None,
+) -> Recorded:
+    """The cursor, how mails are marked, a row a mail, what is used up, and every delivery."""
+    before = _marked_before(connection, position, entries, told)
+    folder_id = _move_cursor(connection, position, now, told)
+    judged = _happened(
+        connection, happening.Folder(id=folder_id, mailbox=position.mailbox, marked=before), entries, told, now
+    )
     if not entries:
         return Recorded(news={}, fates={})
-    fates, news = tallies.settle(connection, folder_id, entries, now=now)
-    kept = [_kept(entry.firings, fates.get(n)) for n, entry in enumerate(entries)]
-    plans = [[settling.plan_json(firing.plan) for firing in firings if firing.plan] for firings in kept]
-    mail_rows = [
-        {
-            "folder_id": folder_id,
-            "uidvalidity": entry.place.uidvalidity,
-            "uid": entry.place.uid,
-            "fingerprint": entry.fingerprint,
-            "handled": now,
-            "plans": planned or None,
-            "dead": entry.dead or None,
-        }
-        for entry, planned in zip(entries, plans, strict=True)
-    ]
-    connection.execute(rows.insert(connection, mails).on_conflict_do_nothing(), mail_rows)
-    new = [
-        rows.from_delivery(delivery, place=entry.place, folder_id=folder_id)
-        for entry, firings in zip(entries, kept, strict=True)
-        for firing in firings
-        for delivery in firing.deliveries
-    ]
-    if new:
-        connection.execute(rows.insert(connection, deliveries).on_conflict_do_nothing(), new)
+    true = [entry for n, entry in enumerate(entries) if n not in judged.untrue]
+    done = _record(connection, true, _keys(connection, position, folder_id, true, now), now)
     connection.execute(
         sa.delete(attempts).where(
             attempts.c.mailbox == position.mailbox,
@@ -72,10 +66,99 @@ def record(connection: sa.Connection, position: Cursor, entries: Sequence[outbox
             attempts.c.uid <= position.uid,
         )
     )
-    finished = [
-        (folder_id, entry.place.uidvalidity, entry.place.uid) for entry, p in zip(entries, plans, strict=True) if p
+    return Recorded(news=done.news, fates=_of_all(entries, judged.untrue, done.fates))
+
+
+def _marked_before(
+    connection: sa.Connection, position: Cursor, entries: Sequence[outbox.Entry], told: Marks | None
+) -> int | None:
+    """The UIDVALIDITY of the marks that are kept so far; asked only where it matters."""
+    if told is None and all(entry.event not in happening.EVENTS for entry in entries):
+        return None
+    row = _folder(connection, position.mailbox, position.folder)
+    return None if row is None else row.marked_uidvalidity
+
+
+def _happened(
+    connection: sa.Connection,
+    folder: happening.Folder,
+    entries: Sequence[outbox.Entry],
+    told: Marks | None,
+    now: float,
+) -> happening.Judged:
+    """Which events are none; from then on what was told is kept."""
+    judged = happening.judge(connection, folder, entries, told, now=now)
+    if told is not None:
+        marks.write(connection, folder.id, told, judged.stamps, before=folder.marked)
+    return judged
+
+
+def _of_all(entries: Sequence[outbox.Entry], untrue: Collection[int], fates: outbox.Fates) -> outbox.Fates:
+    """The fates of what was recorded, by the numbers of all entries; what was not, was known."""
+    if not untrue:
+        return fates
+    numbers = [n for n in range(len(entries)) if n not in untrue]
+    known: dict[int, Sequence[Fate]] = {n: ["known"] * len(entries[n].firings) for n in untrue}
+    return known | {numbers[n]: fate for n, fate in fates.items()}
+
+
+def _keys(
+    connection: sa.Connection, position: Cursor, folder_id: int, entries: Sequence[outbox.Entry], now: float
+) -> list[keys.MailKey]:
+    """Entries that are of no folder (counts) have one of their own."""
+    ids = {position.folder: folder_id}
+    found: list[keys.MailKey] = []
+    for entry in entries:
+        place = entry.place
+        if place.folder not in ids:
+            ids[place.folder] = _folder_id(connection, place, now)
+        found.append((ids[place.folder], place.uidvalidity, place.uid, entry.event, entry.occurrence))
+    return found
+
+
+def _record(
+    connection: sa.Connection, entries: Sequence[outbox.Entry], which: Sequence[keys.MailKey], now: float
+) -> Recorded:
+    fates, news = tallies.settle(connection, entries, which, now=now)
+    kept = [_kept(entry.firings, fates.get(n)) for n, entry in enumerate(entries)]
+    plans = [[settling.plan_json(firing.plan) for firing in firings if firing.plan] for firings in kept]
+    mail_rows = [
+        {
+            **dict(zip(keys.NAMES, key, strict=True)),
+            "fingerprint": entry.fingerprint if entry.event == "new" else "",
+            "handled": now,
+            "plans": planned or None,
+            "dead": entry.dead or None,
+        }
+        for entry, key, planned in zip(entries, which, plans, strict=True)
+        if _is_noted(entry, planned)
     ]
-    return Recorded(news={**news, **rows.news(new + settling.finish_mails(connection, finished, now=now))}, fates=fates)
+    if mail_rows:
+        connection.execute(rows.insert(connection, mails).on_conflict_do_nothing(), mail_rows)
+    new = [
+        rows.from_delivery(
+            delivery, place=entry.place, folder_id=key[0], event=entry.event, occurrence=entry.occurrence
+        )
+        for entry, key, firings in zip(entries, which, kept, strict=True)
+        for firing in firings
+        for delivery in firing.deliveries
+    ]
+    if new:
+        connection.execute(rows.insert(connection, deliveries).on_conflict_do_nothing(), new)
+    finished = [key for key, planned in zip(which, plans, strict=True) if planned]
+    made = settling.finish_mails(connection, finished, now=now)
+    return Recorded(
+        news=rows.together(news, rows.news(new + made), superseding.older_counts(connection, new, now=now)), fates=fates
+    )
+
+
+def _is_noted(entry: outbox.Entry, planned: Sequence[Any]) -> bool:
+    """Of an event there is a row only as long as there is something to know: that it claimed something, that it cannot
+    come again, what is planned.
+    """
+    if entry.event in ("new", "gone") or planned or entry.dead:
+        return True
+    return any(firing.claims for firing in entry.firings)
 
 
 def _kept(firings: Sequence[outbox.Firing], fates: Sequence[Fate] | None) -> Sequence[outbox.Firing]:
@@ -89,9 +172,14 @@ def _kept(firings: Sequence[outbox.Firing], fates: Sequence[Fate] | None) -> Seq
     ]
 
 
-def _move_cursor(connection: sa.Connection, position: Cursor, now: float) -> int:
-    """Sets the cursor and gives the folder's id."""
-    values = {"uidvalidity": position.uidvalidity, "uid": position.uid, "committed": now}
+def _move_cursor(connection: sa.Connection, position: Cursor, now: float, told: Marks | None) -> int:
+    """Sets the cursor, and up to where the marks are known, and gives the folder's id."""
+    values: dict[str, Any] = {"uidvalidity": position.uidvalidity, "uid": position.uid, "committed": now}
+    if told is not None:
+        keep = not told.dropped
+        values["marked_uidvalidity"] = told.uidvalidity if keep else None
+        values["modseq"] = told.modseq if keep else None
+        values["marked_at"] = told.at if keep else None
     statement = (
         rows.insert(connection, folders)
         .values(mailbox=position.mailbox, folder=position.folder, **values)
@@ -101,39 +189,15 @@ def _move_cursor(connection: sa.Connection, position: Cursor, now: float) -> int
     return int(connection.execute(statement).scalar_one())
 
 
-def handled(connection: sa.Connection, found: Sequence[tuple[Place, str]]) -> list[bool]:
-    """Which of these mails (place and fingerprint), of one folder and in order, this mailbox has handled under another
-    folder or uidvalidity.
-
-    Mails are counted, not only looked up: the second mail of a fingerprint in one folder is the second one in another.
-    """
-    here: collections.Counter[str] = collections.Counter()
-    elsewhere: collections.Counter[str] = collections.Counter()
-    place = found[0][0]
-    for fingerprint, folder, uidvalidity, count in _counted(connection, place, {one for _, one in found if one}):
-        if (folder, uidvalidity) == (place.folder, place.uidvalidity):
-            here[fingerprint] = count
-        else:
-            elsewhere[fingerprint] = max(elsewhere[fingerprint], count)
-    return _known_in_order([fingerprint for _, fingerprint in found], here, elsewhere)
+def _folder_id(connection: sa.Connection, place: Place, now: float) -> int:
+    row = _folder(connection, place.mailbox, place.folder)
+    if row is not None:
+        return int(row.id)
+    at = Cursor(mailbox=place.mailbox, folder=place.folder, uidvalidity=place.uidvalidity, uid=0)
+    return _move_cursor(connection, at, now, None)
 
 
-def _counted(connection: sa.Connection, place: Place, fingerprints: set[str]) -> Iterator[Any]:
-    """(fingerprint, folder, uidvalidity, how many) over all that this mailbox has handled."""
-    for some in settling.chunks(sorted(fingerprints)):
-        yield from connection.execute(
-            sa.select(mails.c.fingerprint, folders.c.folder, mails.c.uidvalidity, sa.func.count())
-            .join(folders, folders.c.id == mails.c.folder_id)
-            .where(folders.c.mailbox == place.mailbox, mails.c.fingerprint.in_(some))
-            .group_by(mails.c.fingerprint, folders.c.folder, mails.c.uidvalidity)
-        )
-
-
-def _known_in_order(
-    fingerprints: Sequence[str], here: collections.Counter[str], elsewhere: Mapping[str, int]
-) -> list[bool]:
-    known = []
-    for fingerprint in fingerprints:
-        known.append(bool(fingerprint) and elsewhere.get(fingerprint, 0) > here[fingerprint])
-        here[fingerprint] += 1
-    return known
+def purge(connection: sa.Connection, *, before: float) -> int:
+    """Forgets the events of before that moment of which nothing is planned any more. (Mails are known for ever.)"""
+    over = (mails.c.event != "new") & (mails.c.handled < before) & mails.c.plans.is_(None)
+    return connection.execute(sa.delete(mails).where(over)).rowcount

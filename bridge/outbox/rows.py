@@ -31,13 +31,17 @@ def insert(connection: sa.Connection, table: sa.Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def from_delivery(delivery: Delivery, *, place: Place, folder_id: int) -> dict[str, Any]:
+def from_delivery(
+    delivery: Delivery, *, place: Place, folder_id: int, event: str = "new", occurrence: int = 0
+) -> dict[str, Any]:
     """The row of a new delivery: a reset waits for its main, a delayed one for its time."""
     row: dict[str, Any] = {name: getattr(delivery, name) for name in _FIELDS}
     row |= {
         "folder_id": folder_id,
         "uidvalidity": place.uidvalidity,
         "uid": place.uid,
+        "event": event,
+        "occurrence": occurrence,
         "options": dict(delivery.options),
         "state": "dead" if delivery.dead else "held" if delivery.part == "reset" else "pending",
         "due": delivery.not_before or 0.0,
@@ -51,11 +55,17 @@ def from_delivery(delivery: Delivery, *, place: Place, folder_id: int) -> dict[s
     return row
 
 
-def from_change(change: Change, *, place: Place, folder_id: int, now: float) -> dict[str, Any]:
-    """A mail change as a delivery to the sink ``@<mailbox>``."""
+def from_change(
+    change: Change, *, place: Place, folder_id: int, now: float, event: str = "new", occurrence: int = 0
+) -> dict[str, Any]:
+    """A mail change as a delivery to the sink ``@<mailbox>``: the same one once for a mail, and once for each of its
+    events.
+    """
     options = {"op": change.op, "argument": change.argument, "uidvalidity": place.uidvalidity, "uid": place.uid}
+    which = () if event == "new" else (event, occurrence)
+    what = ("change", *which, change.op, change.argument)
     delivery = Delivery(
-        id=delivery_id(place.mailbox, place.folder, place.uidvalidity, place.uid, "change", change.op, change.argument),
+        id=delivery_id(place.mailbox, place.folder, place.uidvalidity, place.uid, *what),
         sink=outbox.CHANGES + place.mailbox,
         target=place.folder,
         payload=b"",
@@ -65,7 +75,7 @@ def from_change(change: Change, *, place: Place, folder_id: int, now: float) -> 
         created=now,
         retry_until=now + CHANGE_RETRY_S,
     )
-    return from_delivery(delivery, place=place, folder_id=folder_id)
+    return from_delivery(delivery, place=place, folder_id=folder_id, event=event, occurrence=occurrence)
 
 
 def news(new: Iterable[Mapping[str, Any]]) -> dict[str, outbox.News]:
@@ -75,6 +85,23 @@ def news(new: Iterable[Mapping[str, Any]]) -> dict[str, outbox.News]:
         times = [time for time in (row["expires"], row["retry_until"], deadlines.get(row["sink"])) if time is not None]
         deadlines[row["sink"]] = min(times, default=None)
     return {sink: outbox.News(deadline=deadline) for sink, deadline in deadlines.items()}
+
+
+def together(*news: Mapping[str, outbox.News]) -> dict[str, outbox.News]:
+    """All of it as one."""
+    found: dict[str, outbox.News] = {}
+    for sink, what in (item for one in news for item in one.items()):
+        found[sink] = _both(found[sink], what) if sink in found else what
+    return found
+
+
+def _both(one: outbox.News, other: outbox.News) -> outbox.News:
+    deadlines = [time for time in (one.deadline, other.deadline) if time is not None]
+    return outbox.News(
+        deadline=min(deadlines, default=None),
+        dropped=one.dropped | other.dropped,
+        foreign=one.foreign or other.foreign,
+    )
 
 
 def to_queued(row: Sequence[Any]) -> outbox.Queued:

@@ -1,5 +1,5 @@
-"""Writing down what became of deliveries, and everything that follows from it: resets, and the changes of a finished
-mail.
+"""Writing down what became of deliveries, and everything that follows from it: resets, the changes of a finished mail,
+and what is kept of how it is marked.
 """
 
 from __future__ import annotations
@@ -11,29 +11,32 @@ import sqlalchemy as sa
 
 from bridge import outbox
 from bridge.mail import Place
-from bridge.outbox import rows
+from bridge.outbox import keys, marks, rows
 from bridge.outbox.tables import deliveries, folders, mails
 from bridge.rules import Change
 
-MailKey = tuple[int, int, int]  # folder id, uidvalidity, uid
 _ORDER = {"seen": 0, "flag": 0, "copy": 1, "move": 2, "delete": 2}
 _LEAVING = frozenset({"move", "delete"})
 NEVER_SENT = "what it resets was never sent"
 _STAYS = "an earlier change of this mail was not made"
-_IN_CHUNK = 400  # members of one IN list: SQLite's limit of variables is far, statements stay small
+_SHOWN = "shown"  # code of a change under way of which the server has told: from then on, it is told what comes after
 
 
 def settle(connection: sa.Connection, outcomes: Sequence[outbox.Outcome], *, now: float) -> outbox.Settled:
     """One transaction's worth: outcomes of deliveries that are no longer pending are ignored."""
+    changes = _changes_beside(
+        connection, [outcome.delivery_id for outcome in outcomes if outcome.state in outbox.ENDED]
+    )
     _write(connection, outcomes, now)
     ended = [outcome for outcome in outcomes if outcome.state in outbox.ENDED]
     sent = [outcome.delivery_id for outcome in ended if outcome.state == "delivered" or outcome.maybe_sent]
     sinks, dropped = _arm_resets(connection, sent, now)
     unsent = {outcome.delivery_id for outcome in ended} - set(sent)
     dropped |= _drop_resets(connection, sorted(unsent), now)
-    sinks |= _arm_departures(connection, [outcome.delivery_id for outcome in ended], now)
-    changes = finish_mails(connection, _mails_of(connection, [o.delivery_id for o in ended]), now=now)
-    news = {**dict.fromkeys(sinks, outbox.News()), **rows.news(changes)}
+    if changes:
+        sinks |= _after_changes(connection, changes, {o.delivery_id: o.state for o in ended}, now)
+    planned = finish_mails(connection, _mails_of(connection, [o.delivery_id for o in ended]), now=now)
+    news = rows.together(dict.fromkeys(sinks, outbox.News()), rows.news(planned))
     return outbox.Settled(news=news, dropped=frozenset(dropped))
 
 
@@ -128,7 +131,7 @@ def _drop_resets(connection: sa.Connection, failed: Sequence[str], now: float) -
 def _resets(connection: sa.Connection, mains: Sequence[str]) -> list[Any]:
     columns = [deliveries.c[name] for name in ("seq", "sink", "rule", "target", "reset_after", "reset_at")]
     found: list[Any] = []
-    for some in chunks(mains):
+    for some in keys.chunks(mains):
         query = sa.select(*columns).where(deliveries.c.follows.in_(some), deliveries.c.state == "held")
         found += connection.execute(query.order_by(deliveries.c.seq))
     return found
@@ -143,22 +146,46 @@ def _drop(
     return set(connection.execute(statement.returning(deliveries.c.id)).scalars())
 
 
-def _arm_departures(connection: sa.Connection, ids: Sequence[str], now: float) -> set[str]:
+def _changes_beside(connection: sa.Connection, ids: Sequence[str]) -> list[Any]:
+    """Those of these deliveries that are mail changes, with the other changes of their mails, as they stand now."""
+    mine = deliveries.alias()
+    columns = [deliveries.c[name] for name in ("id", "sink", "state", "code", "options")]
+    query = sa.select(*keys.columns(deliveries), *columns).join(mine, keys.together(mine, deliveries))
+    query = query.where(*(table.c.sink.like(outbox.CHANGES + "%") for table in (mine, deliveries)))
+    found: dict[str, Any] = {}
+    for some in keys.chunks(ids):
+        found.update((row.id, row) for row in connection.execute(query.where(mine.c.id.in_(some))))
+    return list(found.values())
+
+
+def _after_changes(
+    connection: sa.Connection, changes: Sequence[Any], states: Mapping[str, outbox.State], now: float
+) -> set[str]:
+    """What follows from changes that ended like that; returns the sinks that have something to do."""
+    ended = {one.id: states[one.id] for one in changes if one.state == "pending" and one.id in states}
+    made = [one for one in changes if ended.get(one.id) == "delivered" and one.code != _SHOWN]
+    marks.made(connection, made, now=now)
+    of_mail: dict[keys.MailKey, list[tuple[Any, str]]] = {}
+    for one in changes:
+        of_mail.setdefault(keys.of(one), []).append((one, ended.get(one.id, one.state)))
+    return set().union(*(_arm_departure(connection, some, now) for some in of_mail.values()))
+
+
+SHOWN = sa.update(deliveries).where(deliveries.c.id == sa.bindparam("d_id")).values(code=_SHOWN)
+"""Of a change under way, when the server has told of what it does. Another try of it makes that untrue again."""
+
+
+def forget_shown(connection: sa.Connection) -> None:
+    """When a process begins: what was under way in another one is tried once more."""
+    is_change = (deliveries.c.sink >= outbox.CHANGES) & (deliveries.c.sink < chr(ord(outbox.CHANGES) + 1))
+    shown = is_change & (deliveries.c.state == "pending") & (deliveries.c.code == _SHOWN)
+    connection.execute(sa.update(deliveries).where(shown).values(code=""))
+
+
+def _arm_departure(connection: sa.Connection, changes: Sequence[tuple[Any, str]], now: float) -> set[str]:
     """A mail goes away only when all that had to be done to it before is done; else it stays where it is."""
-    of_mail = (deliveries.c.folder_id, deliveries.c.uidvalidity, deliveries.c.uid)
-    is_change = deliveries.c.sink.like(outbox.CHANGES + "%")
-    changes: dict[MailKey, list[Any]] = {}
-    for some in chunks(ids):
-        mine = sa.select(*of_mail).where(deliveries.c.id.in_(some), is_change)
-        query = sa.select(*of_mail, deliveries.c.id, deliveries.c.sink, deliveries.c.state)
-        for row in connection.execute(query.where(sa.tuple_(*of_mail).in_(mine), is_change)):
-            changes.setdefault((row.folder_id, row.uidvalidity, row.uid), []).append(row)
-    return set().union(*(_arm_departure(connection, one, now) for one in changes.values()))
-
-
-def _arm_departure(connection: sa.Connection, changes: Sequence[Any], now: float) -> set[str]:
-    waiting = [change for change in changes if change.state == "held"]
-    before = {change.state for change in changes if change.state != "held"}
+    waiting = [change for change, state in changes if state == "held"]
+    before = {state for _, state in changes if state != "held"}
     if not waiting or "pending" in before:
         return set()
     which = deliveries.c.id.in_([change.id for change in waiting])
@@ -169,44 +196,34 @@ def _arm_departure(connection: sa.Connection, changes: Sequence[Any], now: float
     return {change.sink for change in waiting}
 
 
-def _mails_of(connection: sa.Connection, ids: Sequence[str]) -> list[MailKey]:
+def _mails_of(connection: sa.Connection, ids: Sequence[str]) -> list[keys.MailKey]:
     """Those of the deliveries' mails that still have something planned."""
-    keys: set[MailKey] = set()
-    for some in chunks(ids):
-        query = (
-            sa.select(mails.c.folder_id, mails.c.uidvalidity, mails.c.uid)
-            .join(
-                deliveries,
-                (deliveries.c.folder_id == mails.c.folder_id)
-                & (deliveries.c.uidvalidity == mails.c.uidvalidity)
-                & (deliveries.c.uid == mails.c.uid),
-            )
-            .where(deliveries.c.id.in_(some), mails.c.plans.is_not(None))
-        )
-        keys.update((row[0], row[1], row[2]) for row in connection.execute(query))
-    return sorted(keys)
+    found: set[keys.MailKey] = set()
+    query = sa.select(*keys.columns(mails)).join(deliveries, keys.together(mails, deliveries))
+    for some in keys.chunks(ids):
+        planned = query.where(deliveries.c.id.in_(some), mails.c.plans.is_not(None))
+        found.update(map(keys.of, connection.execute(planned)))
+    return sorted(found)
 
 
-def finish_mails(connection: sa.Connection, keys: Sequence[MailKey], *, now: float) -> list[dict[str, Any]]:
+def finish_mails(connection: sa.Connection, which: Sequence[keys.MailKey], *, now: float) -> list[dict[str, Any]]:
     """Queues the changes of those mails whose deliveries (resets and changes apart) have all ended; returns the new
     rows.
     """
     new: list[dict[str, Any]] = []
-    done: list[dict[str, int]] = []
-    for some in chunks(keys):
+    done: list[dict[str, Any]] = []
+    for some in keys.chunks(which):
         states = _states(connection, some)
-        for row in connection.execute(_plans(some)):
-            key: MailKey = (row.folder_id, row.uidvalidity, row.uid)
-            rules = states.get(key, {})
+        for row in _plans(connection, some):
+            rules = states.get(keys.of(row), {})
             if any(state not in outbox.ENDED for of_rule in rules.values() for state in of_rule):
                 continue
-            place = Place(mailbox=row.mailbox, folder=row.folder, uidvalidity=row.uidvalidity, uid=row.uid)
             chosen = _chosen(row.plans, rules)
-            made = [rows.from_change(change, place=place, folder_id=row.folder_id, now=now) for change in chosen]
+            made = [_change(change, row, now) for change in chosen]
             if len(made) > 1 and chosen[-1].op in _LEAVING:
                 made[-1]["state"] = "held"  # until the others are made
             new += made
-            done.append({"m_folder": key[0], "m_validity": key[1], "m_uid": key[2]})
+            done.append({f"m_{name}": value for name, value in zip(keys.NAMES, keys.of(row), strict=True)})
     if done:
         connection.execute(_FINISHED, done)
     if new:
@@ -215,40 +232,39 @@ def finish_mails(connection: sa.Connection, keys: Sequence[MailKey], *, now: flo
 
 
 _FINISHED = (
-    sa.update(mails)
-    .where(
-        mails.c.folder_id == sa.bindparam("m_folder"),
-        mails.c.uidvalidity == sa.bindparam("m_validity"),
-        mails.c.uid == sa.bindparam("m_uid"),
-    )
-    .values(plans=None)
+    sa.update(mails).where(*(mails.c[name] == sa.bindparam(f"m_{name}") for name in keys.NAMES)).values(plans=None)
 )
 
 
-def _states(connection: sa.Connection, keys: Sequence[MailKey]) -> Mapping[MailKey, dict[str, list[str]]]:
-    """Mail → rule → the states of its main deliveries."""
-    found: dict[MailKey, dict[str, list[str]]] = {}
-    query = sa.select(
-        deliveries.c.folder_id, deliveries.c.uidvalidity, deliveries.c.uid, deliveries.c.rule, deliveries.c.state
-    ).where(
-        sa.tuple_(deliveries.c.folder_id, deliveries.c.uidvalidity, deliveries.c.uid).in_(keys),
-        deliveries.c.part == "main",
-        deliveries.c.sink.not_like(outbox.CHANGES + "%"),
+def _change(change: Change, row: Any, now: float) -> dict[str, Any]:
+    place = Place(mailbox=row.mailbox, folder=row.folder, uidvalidity=row.uidvalidity, uid=row.uid)
+    return rows.from_change(
+        change, place=place, event=row.event, occurrence=row.occurrence, folder_id=row.folder_id, now=now
     )
-    for folder_id, uidvalidity, uid, rule, state in connection.execute(query):
-        found.setdefault((folder_id, uidvalidity, uid), {}).setdefault(rule, []).append(state)
+
+
+def _states(connection: sa.Connection, which: Sequence[keys.MailKey]) -> Mapping[keys.MailKey, dict[str, list[str]]]:
+    """Mail → rule → the states of its main deliveries; those of its other events are in it too."""
+    found: dict[keys.MailKey, dict[str, list[str]]] = {}
+    query = sa.select(*keys.columns(deliveries), deliveries.c.rule, deliveries.c.state).where(
+        deliveries.c.part == "main", deliveries.c.sink.not_like(outbox.CHANGES + "%")
+    )
+    for of_these in keys.these(deliveries, which):
+        for row in connection.execute(query.where(of_these)):
+            found.setdefault(keys.of(row), {}).setdefault(row.rule, []).append(row.state)
     return found
 
 
-def _plans(keys: Sequence[MailKey]) -> sa.Select[Any]:
-    return (
-        sa.select(
-            mails.c.folder_id, mails.c.uidvalidity, mails.c.uid, mails.c.plans, folders.c.mailbox, folders.c.folder
-        )
+def _plans(connection: sa.Connection, which: Sequence[keys.MailKey]) -> list[Any]:
+    wanted = set(which)
+    query = (
+        sa.select(*keys.columns(mails), mails.c.plans, folders.c.mailbox, folders.c.folder)
         .join(folders, folders.c.id == mails.c.folder_id)
-        .where(sa.tuple_(mails.c.folder_id, mails.c.uidvalidity, mails.c.uid).in_(keys), mails.c.plans.is_not(None))
-        .order_by(mails.c.folder_id, mails.c.uidvalidity, mails.c.uid)
+        .where(mails.c.plans.is_not(None))
+        .order_by(*keys.columns(mails))
     )
+    found = (row for of_these in keys.these(mails, which) for row in connection.execute(query.where(of_these)))
+    return [row for row in found if keys.of(row) in wanted]
 
 
 def _chosen(plans: Iterable[Mapping[str, Any]], rules: Mapping[str, Sequence[str]]) -> list[Change]:
@@ -272,7 +288,3 @@ def plan_json(plan: outbox.Plan) -> dict[str, Any]:
         "after": [[change.op, change.argument] for change in plan.after],
         "failed": [[change.op, change.argument] for change in plan.failed],
     }
-
-
-def chunks(items: Sequence[Any], size: int = _IN_CHUNK) -> Iterable[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

@@ -12,7 +12,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
@@ -20,9 +20,9 @@ import structlog
 
 from bridge import backoff, errors, events, outbox
 from bridge.mail import Place
-from bridge.outbox import database, files, queue, recording, rows, settling, tallies
+from bridge.outbox import database, files, marks, queue, recognising, recording, rows, settling, tallies
 from bridge.outbox.tables import attempts, meta
-from bridge.sources import Cursor
+from bridge.sources import Cursor, Mark, Marks
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -100,6 +100,12 @@ class Store:
     async def cursor(self, mailbox: str, folder: str) -> Cursor | None:
         return await self._do(lambda connection: recording.cursor(connection, mailbox, folder))
 
+    async def marks(self, mailbox: str, folder: str, uids: Collection[int] | None = None) -> Mapping[int, Mark]:
+        return await self._do(lambda connection: marks.kept(connection, mailbox, folder, uids))
+
+    async def remembered(self, mailbox: str, folder: str, uids: Collection[int]) -> Mapping[int, Mark]:
+        return await self._do(lambda connection: marks.remembered(connection, mailbox, folder, uids))
+
     async def attempt(self, place: Place) -> int:
         return await self._do(lambda connection: _count_attempt(connection, place))
 
@@ -110,24 +116,28 @@ class Store:
     # What goes in.
 
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]:
-        """Which of these mails (place and fingerprint) this mailbox has handled before: see ``recording.handled``."""
-        return await self._do(lambda connection: recording.handled(connection, mails))
+        """Which of these mails (place and fingerprint) this mailbox has handled before: see ``recognising.handled``."""
+        return await self._do(lambda connection: recognising.handled(connection, mails))
 
-    async def record(self, position: Cursor, entries: Sequence[outbox.Entry]) -> outbox.Fates:
-        """Commits the cursor, the mails, what they use up and their deliveries, all or nothing; returns what became of
-        the rules that claimed something.
+    async def record(
+        self, position: Cursor, entries: Sequence[outbox.Entry], *, marks: Marks | None = None
+    ) -> outbox.Fates:
+        """Commits the cursor, how mails are marked, the mails and what happened to them, what that uses up and its
+        deliveries, all or nothing; returns what became of the rules that claimed something, and of what was known.
         """
         now = self.clock()
+
+        def write(some: Sequence[outbox.Entry]) -> Callable[[sa.Connection], recording.Recorded]:
+            return lambda connection: recording.record(connection, position, some, now=now, told=marks)
+
         try:
-            done = await self._do(
-                lambda connection: recording.record(connection, position, entries, now=now), news=_news
-            )
+            done = await self._do(write(entries), news=_news)
         except errors.StoreError:
             raise
         except Exception as error:  # noqa: BLE001 -- one bad entry must not hold up its batch
             log.error("some of a batch cannot be recorded", mailbox=position.mailbox, reason=type(error).__name__)
             sound = [await self._sound(position, entry) for entry in entries]
-            done = await self._do(lambda connection: recording.record(connection, position, sound, now=now), news=_news)
+            done = await self._do(write(sound), news=_news)
         self._careful_left = max(0, self._careful_left - len(entries))
         return done.fates
 
@@ -148,7 +158,7 @@ class Store:
             reason = f"cannot be recorded: {type(error).__name__}"
             place = entry.place
             log.error("a mail is dead", mailbox=place.mailbox, folder=place.folder, uid=place.uid, reason=reason)
-        return outbox.Entry(place=entry.place, dead=reason)
+        return outbox.Entry(place=entry.place, event=entry.event, occurrence=entry.occurrence, dead=reason)
 
     # What goes out.
 
@@ -218,6 +228,8 @@ class Store:
         """Forgets what ended longer ago than that, and what throttles no longer have to know."""
         now = self.clock()
         await self._do(lambda connection: tallies.purge(connection, now=now))
+        await self._do(lambda connection: marks.purge(connection, now=now))
+        await self._do(lambda connection: recording.purge(connection, before=now - keep_s))
         return await self._do(lambda connection: queue.purge(connection, before=now - keep_s))
 
     # The writer.
@@ -313,6 +325,7 @@ def _mark_running(connection: sa.Connection) -> bool:
     """Whether the last stop was unclean."""
     unclean = connection.execute(sa.select(meta.c.value).where(meta.c.key == "running")).scalar() == "1"
     _set(connection, "running", "1")
+    settling.forget_shown(connection)
     return unclean
 
 

@@ -1,13 +1,16 @@
 """The schema: one for every database that SQLAlchemy speaks. Changed only together with a migration.
 
-Times are POSIX seconds. A mail's key is its folder, uidvalidity and uid; ``deliveries.seq`` is the order of recording.
+Times are POSIX seconds. A mail's key is its folder, uidvalidity and uid, and that of what happened to it the event and
+its occurrence as well; ``deliveries.seq`` is the order of recording.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0003"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
+REVISION = "0004"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
+
+COUNT_WAITS = "event = 'count' AND state = 'pending'"  # as it stands in the index, so that SQLite takes it
 
 metadata = sa.MetaData(
     naming_convention={
@@ -33,6 +36,9 @@ folders = sa.Table(
     sa.Column("uidvalidity", sa.BigInteger, nullable=False),
     sa.Column("uid", sa.BigInteger, nullable=False),
     sa.Column("committed", sa.Double, nullable=False),
+    sa.Column("modseq", sa.BigInteger, nullable=True),
+    sa.Column("marked_uidvalidity", sa.BigInteger, nullable=True),
+    sa.Column("marked_at", sa.Double, nullable=True),  # without: no marks are kept of this folder
     sa.UniqueConstraint("mailbox", "folder"),
 )
 
@@ -46,8 +52,31 @@ mails = sa.Table(
     sa.Column("handled", sa.Double, nullable=False),
     sa.Column("plans", sa.JSON(none_as_null=True), nullable=True),  # until its deliveries have ended
     sa.Column("dead", sa.Text, nullable=True),  # why the mail itself could not be handled
+    sa.Column("event", sa.Text, primary_key=True, server_default="new"),
+    sa.Column("occurrence", sa.BigInteger, primary_key=True, server_default="0"),
     sa.Index(None, "fingerprint"),
     sqlite_with_rowid=False,
+)
+
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("folder_id", sa.Integer, primary_key=True),
+    sa.Column("uid", sa.BigInteger, primary_key=True),  # under the folder's marked_uidvalidity
+    sa.Column("seen", sa.Boolean, nullable=False),
+    sa.Column("flagged", sa.Boolean, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("received", sa.Double, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("seen_changed", sa.Double, nullable=False),  # by its last such event; 0: none
+    sa.Column("flag_changed", sa.Double, nullable=False),
+    sa.Column("head", sa.LargeBinary, nullable=True),  # as `marks.packed`; last, as it is long and seldom read
+    sa.Index(
+        "ix_marks_fingerprint",
+        "fingerprint",
+        sqlite_where=sa.text("fingerprint != ''"),
+        postgresql_where=sa.text("fingerprint != ''"),
+    ),
 )
 
 deliveries = sa.Table(
@@ -79,6 +108,8 @@ deliveries = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("ended", sa.Double, nullable=True),
     sa.Column("reset_at", sa.Double, nullable=True),
+    sa.Column("event", sa.Text, nullable=False, server_default="new"),
+    sa.Column("occurrence", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("file", sa.Text, nullable=True),  # what is sent instead of the payload, until it has ended
     sa.Column("file_size", sa.BigInteger, nullable=True),
     sa.Index(None, "sink", "state", "seq"),
@@ -88,6 +119,13 @@ deliveries = sa.Table(
         "follows",
         sqlite_where=sa.text("follows IS NOT NULL"),
         postgresql_where=sa.text("follows IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_deliveries_counts",
+        "folder_id",
+        "rule",
+        sqlite_where=sa.text(COUNT_WAITS),
+        postgresql_where=sa.text(COUNT_WAITS),
     ),
     sa.Index(
         "ix_deliveries_file",

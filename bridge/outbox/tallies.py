@@ -10,8 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge import events, outbox
-from bridge.mail import Place
-from bridge.outbox import rows, settling
+from bridge.outbox import keys, rows
 from bridge.outbox.tables import mails, tallies
 from bridge.rules import Claim, claims
 
@@ -58,45 +57,39 @@ def _row(claim: Claim, tally: claims.Tally, now: float) -> dict[str, Any]:
 
 
 def settle(
-    connection: sa.Connection, folder_id: int, entries: Sequence[outbox.Entry], *, now: float
+    connection: sa.Connection, entries: Sequence[outbox.Entry], which: Sequence[keys.MailKey], *, now: float
 ) -> tuple[outbox.Fates, dict[str, outbox.News]]:
-    """What becomes of the firings of those entries that claim something. To be called before their mails are written
-    down: what is there already was settled when it was.
+    """What becomes of the firings of those entries that claim something; ``which`` are their keys. To be called before
+    their mails are written down: what is there already was settled when it was.
     """
-    claiming = [(entry.place, n) for n, entry in enumerate(entries) if any(firing.claims for firing in entry.firings)]
+    claiming = [n for n, entry in enumerate(entries) if any(firing.claims for firing in entry.firings)]
     if not claiming:
         return {}, {}
-    known = _known(connection, folder_id, [place for place, _ in claiming])
-    book = Book(_read(connection, {c.key for _, n in claiming for firing in entries[n].firings for c in firing.claims}))
+    known = _known(connection, [which[n] for n in claiming])
+    book = Book(_read(connection, {c.key for n in claiming for firing in entries[n].firings for c in firing.claims}))
     fates: dict[int, Sequence[claims.Fate]] = {}
-    for place, n in sorted(claiming):
+    for n in sorted(claiming, key=lambda n: (entries[n].place, n)):
         firings = entries[n].firings
-        if place in known:
+        if which[n] in known:
             fates[n] = ["known"] * len(firings)
         else:
             fates[n] = claims.fates([(firing.claims, firing.stop) for firing in firings], book.use)
-        known.add(place)
+        known.add(which[n])
     _write(connection, book, now)
     soon = book.next_report
     return fates, {} if soon is None else {outbox.SUMMARIES: outbox.News(deadline=soon)}
 
 
-def _known(connection: sa.Connection, folder_id: int, places: Sequence[Place]) -> set[Place]:
-    """Those that are recorded already."""
-    by_uid = {(place.uidvalidity, place.uid): place for place in places}
-    found: set[Place] = set()
-    for some in settling.chunks(sorted(by_uid)):
-        query = sa.select(mails.c.uidvalidity, mails.c.uid).where(
-            mails.c.folder_id == folder_id, sa.tuple_(mails.c.uidvalidity, mails.c.uid).in_(some)
-        )
-        found.update(by_uid[row[0], row[1]] for row in connection.execute(query))
-    return found
+def _known(connection: sa.Connection, which: Sequence[keys.MailKey]) -> set[keys.MailKey]:
+    """What is recorded already of these mails."""
+    query = sa.select(*keys.columns(mails))
+    return {keys.of(row) for these in keys.these(mails, which) for row in connection.execute(query.where(these))}
 
 
-def _read(connection: sa.Connection, keys: set[str]) -> dict[str, claims.Tally]:
+def _read(connection: sa.Connection, asked: set[str]) -> dict[str, claims.Tally]:
     found: dict[str, claims.Tally] = {}
     columns = (tallies.c.key, tallies.c.times, tallies.c.suppressed, tallies.c.since, tallies.c.report_at)
-    for some in settling.chunks(sorted(keys)):  # in one order, so that two bridges never lock each other out
+    for some in keys.chunks(sorted(asked)):  # in one order, so that two bridges never lock each other out
         query = sa.select(*columns).where(tallies.c.key.in_(some)).order_by(tallies.c.key).with_for_update()
         for key, times, *told in connection.execute(query):
             found[key] = claims.Tally(times=tuple(times), suppressed=told[0], since=told[1], report_at=told[2])

@@ -8,8 +8,14 @@ A rule whose condition raises counts as not matched and is reported in its verdi
 stops there. An action that cannot be rendered costs itself alone: the rule matches, the delivery is dead from the
 start (``Delivery.dead``), and the rule's other actions go out.
 
+**Events.** A rule looks only at mails to which its event has happened (``Mail.event``). What a rule with
+``event: count`` sends is about no one mail, so that ``evaluate`` only says which of them match; whoever keeps the
+numbers asks ``counted_by`` of each mail, again when it has changed and at the time that ``counts_until`` gives, and
+``count`` for what is sent. ``watched`` says what has to be told of a mailbox for all of this.
+
     settings.py      the pydantic models of one entry under ``rules:`` (sources.py: of ``extract``)
-    arrival.py       when a mail came, for conditions and deliveries (wallclock.py: times and days as people write them)
+    arrival.py       when a mail came, or what happened to it did, for conditions and deliveries (wallclock.py: times
+                     and days as people write them; happening.py: mails as if something had happened to them)
     text.py          the text forms of ``when``: word, /regex/, list, map (regex.py: RE2 with Unicode
                      classes; re2_syntax.py, word_marks.py)
     addresses.py     the forms of ``from``, ``to``, ``cc``, ``reply_to``
@@ -30,9 +36,10 @@ start (``Delivery.dead``), and the rule's other actions go out.
     timing.py        ``delay``, ``expires``, ``reset.after``: a duration or a moment
     aftermath.py     ``after`` and ``failed``: changes of the mail
     claims.py        ``throttle`` and ``repeated``: what is used up (counting.py: settings; ledger.py: without a store)
-    engine.py        settings → ``Rules`` (compiled.py: one rule; when.py, matching.py: ``when``; action.py,
-                     sink_fields.py: ``then``)
-    verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py)
+    engine.py        settings → ``Rules`` (compiled.py: one rule; count_rule.py: one that counts; when.py, matching.py:
+                     ``when``; action.py, sink_fields.py: ``then``)
+    verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py),
+                     and what does not fit its event (verify_event.py)
     worst_case/      what check warns of: payloads that may not fit (cleaning.py: topics that are not sent as they are
                      written; unsure.py: values that may be missing; unused_keys.py: ``keys`` that mean no field;
                      too_large.py: files that no sink in question takes)
@@ -84,6 +91,28 @@ class Outcome:
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # named groups
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Sought:
+    """Mails that a rule may count, as far as a server can tell. All of it holds; nothing: any mail. (The shape of
+    ``sources.Search``.)
+    """
+
+    flags: frozenset[str] = frozenset()  # as servers write them, "!" before one that is not set: "\\Flagged", "!\\Seen"
+    since: datetime.date | None = None  # INTERNALDATE is of this day or later, in whichever zone the server counts days
+
+
+ANY_MAIL = Sought()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """What the rules of a mailbox ask to be told beyond new mails. (The shape of ``sources.Watch``.)"""
+
+    events: frozenset[str] = frozenset()  # of: flagged, unflagged, seen, gone
+    searches: frozenset[Sought] = frozenset()  # one for each rule that counts; many may be alike
+    remembers: Callable[[Mail], bool] = lambda _: False  # whether a rule may ask for this mail when it is gone
+
+
 class Condition(abc.ABC):
     """One key of ``when`` with its setting. Made once at load, looked at for every mail."""
 
@@ -91,6 +120,8 @@ class Condition(abc.ABC):
     names: frozenset[str] = frozenset()  # the values that it may give (named groups)
     mentions: frozenset[str] = frozenset()  # the values that it asks for, where it is looked at after `extract`: `temp`
     fleeting: bool = False  # it may hold for a mail now and not later: nothing is left undone because of it
+    passing: bool = False  # it looks at what may be otherwise by the time that the mail is gone: its flags
+    parts: bool = False  # it looks at the list of parts, which is at hand but no header tells
 
     @property
     @abc.abstractmethod
@@ -106,6 +137,14 @@ class Condition(abc.ABC):
     def must_show(self) -> anchors.Needed:
         """What a mail must show before it can hold, for the index over many rules; nothing: any mail may do."""
         return anchors.NOTHING
+
+    def sought(self, moment: Moment) -> Sought:
+        """What a server can be asked for that leaves out no mail for which it holds, now or later."""
+        return ANY_MAIL
+
+    def until(self, mail: Mail, moment: Moment) -> float | None:
+        """When it may turn out otherwise by the clock alone: POSIX seconds, later than ``moment``; None: never."""
+        return None
 
     @abc.abstractmethod
     def check(self, mail: Mail, moment: Moment) -> Outcome:
@@ -199,7 +238,26 @@ class Rules(Protocol):
 
     def evaluate(self, mail: Mail, moment: Moment, *, explain: bool = False) -> Sequence[Verdict]:
         """One verdict a rule that matched or raised; when explaining, one for every rule, each with all of its
-        conditions.
+        conditions. A rule that counts sends nothing by itself (``count``).
+        """
+
+    def watched(self, mailbox: str, now: float) -> Watched:
+        """What has to be told of this mailbox. ``now`` is POSIX seconds: its searches hold from then on."""
+
+    def counted_by(self, mail: Mail, moment: Moment) -> frozenset[str]:
+        """The names of the rules that count this mail, whose ``event`` is ``count``, as it is now; never raises."""
+
+    def counts_until(self, mail: Mail, moment: Moment) -> float | None:
+        """When ``counted_by`` may say otherwise of this mail by the clock alone: POSIX seconds, later than ``moment``.
+        It may be counted from then on, as well as no longer. None: never. Never raises.
+        """
+
+    def count(self, rule: str, number: int, mail: Mail, moment: Moment) -> Verdict:
+        """What a rule that counts sends when it counts so many. ``mail`` stands for all of them: it is blank but for
+        its place (of which only the mailbox is known), its event and the occurrence (``happening.blank``).
+
+        Raises:
+            KeyError: no rule of that name counts.
         """
 
 

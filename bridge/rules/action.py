@@ -61,9 +61,16 @@ class Action:
     """Renders one action for each mail that its rule matched."""
 
     def __init__(
-        self, written: settings.Action, *, rule: str, index: int, sink: tuple[str, sinks.Plugin], found: frozenset[str]
+        self,
+        written: settings.Action,
+        *,
+        rule: str,
+        index: int,
+        sink: tuple[str, sinks.Plugin],
+        document: values.Value,
     ) -> None:
-        """
+        """``document`` is sent where it says nothing of the payload.
+
         Raises:
             ValueError: the action is wrong in a way that ``verify`` tells of.
         """
@@ -74,7 +81,7 @@ class Action:
         self._index = index
         self._fields = sink_fields.Fields(plugin, written.own)
         self._as = written.as_ or plugin.defaults.get("as")
-        self._payload = values.compiled(written.payload) if written.has_payload else values.Document(found)
+        self._payload = values.compiled(written.payload) if written.has_payload else document
         self._delay = timing.Timing(written.delay or 0.0)
         self._expires = timing.Timing(written.expires) if written.expires is not None else None
         self._reset = values.compiled(written.reset.payload) if written.reset else None

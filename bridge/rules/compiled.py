@@ -22,6 +22,7 @@ from bridge.rules import (
     sections,
     settings,
     sources,
+    values,
     view,
     when,
 )
@@ -108,20 +109,21 @@ class CompiledRule:
             ValueError, LookupError: the rule is wrong in a way that ``verify`` tells of.
         """
         self.name = written.name
+        self.event: str = written.event
         self.mailboxes = None if written.mailboxes is None else frozenset(written.mailboxes)
         self.enabled = written.enabled
         self.stop = written.stop
         self._after = aftermath.Changes("after", written.after.changes)
         self._failed = aftermath.Changes("failed", written.failed.changes)
-        self._when = when.compile_when(written.when)
+        self._when = when.compile_when(written.when, is_passing=written.event == "gone")
         self._first, self._late = when.split(self._when)
         self._repeated = when.counted(self._when)
         self._throttle = written.throttle.counter if written.throttle is not None else None
         self._unasked = _not_automatic() if not when.mentions_key(written.when, "automatic") else None
         self._extract = [_Value(name, extract) for name, extract in written.extract.items()]
-        found = self._when.names | frozenset(written.extract)
+        document = self._document(written)
         self._actions = [
-            action.Action(one, rule=written.name, index=index, sink=kinds_of_sinks[one.sink], found=found)
+            action.Action(one, rule=written.name, index=index, sink=kinds_of_sinks[one.sink], document=document)
             for index, one in enumerate(written.then)
         ]
         self.shows_text = self._shows_text()
@@ -129,6 +131,10 @@ class CompiledRule:
         self.needs_more = self.shows_text or max(needs) > rules.Need.HEAD
         self.needs_content = self._when.beyond_text or any(value.beyond_text for value in self._extract)
         self.must_show = anchors.all_of([self._when.must_show(), *(value.must_show() for value in self._extract)])
+
+    def _document(self, written: settings.Rule) -> values.Value:
+        """What is sent where the rule says nothing of the payload."""
+        return values.Document(self._when.names | frozenset(written.extract))
 
     def _shows_text(self) -> bool:
         """Whether a template has the readable text in it."""

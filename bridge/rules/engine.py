@@ -1,8 +1,9 @@
 """Settings → ``Rules``: which rules look at a mail, in which order, and what comes of it.
 
-The rules of a mailbox are picked once (``_of``); a mail is shown to each of them in turn. Everything that can be
-known at load is compiled, so that a rule that does not match costs one or two conditions; of thousands of rules an
-index leaves out those that cannot match (``index``). Explaining looks at every rule.
+The rules of a mailbox and an event are picked once (``_of``); a mail is shown to each of them in turn. Everything that
+can be known at load is compiled, so that a rule that does not match costs one or two conditions; of thousands of rules
+an index leaves out those that cannot match (``index``). Explaining looks at every rule. A rule of another event is as
+if it were not there: it stops none.
 
 Whether a rule with ``repeated`` has matched is known only when its mail is recorded: a ``stop`` of its own lets the
 rules behind it be looked at, and recording ends it (``claims.py``).
@@ -11,16 +12,18 @@ rules behind it be looked at, and recording ends it (``claims.py``).
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
 from bridge import collecting, errors, rules, sinks
 from bridge.mail import Mail
-from bridge.rules import compiled, index, ledger, sections, settings
+from bridge.rules import compiled, count_rule, failing, index, ledger, matching, sections, settings
 
 log = structlog.get_logger()
 HEAVY_TEXT_OCTETS = 100_000
+_NEW, _GONE, _COUNT = "new", "gone", count_rule.COUNT
 
 
 def compile_rules(
@@ -39,7 +42,8 @@ def compile_rules(
     with collecting.paused():
         for n, rule in enumerate(written):
             try:
-                found.append(compiled.CompiledRule(rule, kinds_of_sinks=sinks))
+                kind = count_rule.CountRule if rule.event == _COUNT else compiled.CompiledRule
+                found.append(kind(rule, kinds_of_sinks=sinks))
             except (ValueError, LookupError) as error:
                 reason = f'no sink is called "{error.args[0]}"' if isinstance(error, KeyError) else str(error)
                 faults.append(errors.Fault(file="rules", path=f"rules.{n}", message=reason))
@@ -56,20 +60,24 @@ class RuleSet:
         self._bridge = bridge
         self._zone = zone
         self._shared: dict[tuple[int, ...], index.Few] = {}  # by the numbers of its rules: many mailboxes have the same
-        self._picked: dict[str, index.Few] = {}
+        self._picked: dict[tuple[str, str], index.Few] = {}
+        self._events = frozenset({_NEW, *(rule.event for rule in found if rule.enabled)})
+        self._counting = {rule.name: rule for rule in found if isinstance(rule, count_rule.CountRule)}
+        self._failed: set[str] = set()  # the rules that count of which it is told that they failed
         for mailbox in {"", *(name for rule in found for name in rule.mailboxes or ())}:
-            self._of(mailbox)  # made now, not when the first mail waits for it
+            for event in self._events:
+                self._of(mailbox, event)  # made now, not when the first mail waits for it
 
-    def _of(self, mailbox: str) -> index.Few:
-        if (picked := self._picked.get(mailbox)) is None:
-            picked = self._picked[mailbox] = self._pick(mailbox)
+    def _of(self, mailbox: str, event: str) -> index.Few:
+        if (picked := self._picked.get((mailbox, event))) is None:
+            picked = self._picked[mailbox, event] = self._pick(mailbox, event)
         return picked
 
-    def _pick(self, mailbox: str) -> index.Few:
+    def _pick(self, mailbox: str, event: str) -> index.Few:
         numbers = tuple(
             n
             for n, rule in enumerate(self._rules)
-            if rule.enabled and (rule.mailboxes is None or mailbox in rule.mailboxes)
+            if rule.enabled and rule.event == event and (rule.mailboxes is None or mailbox in rule.mailboxes)
         )
         if numbers not in self._shared:
             self._shared[numbers] = index.of([self._rules[n] for n in numbers])
@@ -84,8 +92,8 @@ class RuleSet:
             return {}
 
     def _wants(self, mail: Mail) -> sections.Sections:
-        moment = rules.Moment(now=mail.received.timestamp(), zone=self._zone, bridge=self._bridge)
-        some = self._of(mail.place.mailbox)
+        moment = self._moment(mail.received.timestamp())
+        some = self._of(mail.place.mailbox, mail.event)
         wanted = [rule.sections(mail) for rule in some.needing_content(mail) if rule.possible(mail, moment)]
         if (text := sections.text(mail)) and any(rule.possible(mail, moment) for rule in some.needing_text(mail)):
             wanted.append(text)
@@ -106,7 +114,7 @@ class RuleSet:
         return list(self._explained(mail, moment) if explain else self._evaluated(mail, moment))
 
     def _evaluated(self, mail: Mail, moment: rules.Moment) -> Iterator[rules.Verdict]:
-        for rule in self._of(mail.place.mailbox).candidates(mail):
+        for rule in self._of(mail.place.mailbox, mail.event).candidates(mail):
             try:
                 verdict = rule.judge(mail, moment)
             except Exception as error:  # noqa: BLE001 — any failure is this rule's: it is reported, and the others go on
@@ -123,9 +131,79 @@ class RuleSet:
                 yield rule.skipped("enabled", "true", "false")
             elif rule.mailboxes is not None and mail.place.mailbox not in rule.mailboxes:
                 yield rule.skipped("mailboxes", ", ".join(sorted(rule.mailboxes)), mail.place.mailbox)
+            elif rule.event != mail.event:
+                yield rule.skipped("event", rule.event, mail.event)
             elif stopped:
                 yield ledger.after_stop(rule.explain(mail, moment), stopped)
             else:
                 verdict = rule.explain(mail, moment)
                 stopped = rule.name if verdict.stopped and not verdict.pending else ""
                 yield verdict
+
+    def watched(self, mailbox: str, now: float) -> rules.Watched:
+        """What has to be told of this mailbox beyond new mails."""
+        asked = {event for event in self._events if self._of(mailbox, event).rules}
+        moment = self._moment(now)
+        return rules.Watched(
+            events=frozenset(asked - {_NEW, _COUNT}),
+            searches=frozenset(rule.sought(moment) for rule in self._counters(mailbox)),
+            remembers=functools.partial(self._remembers, mailbox) if _GONE in asked else _never,
+        )
+
+    def _remembers(self, mailbox: str, mail: Mail) -> bool:
+        """Whether a rule may match it when it is gone, whatever becomes of its flags. As to the event, the mail may be
+        of any.
+        """
+        moment = self._moment(mail.received.timestamp())
+        return any(rule.possible(mail, moment) for rule in self._of(mailbox, _GONE).candidates(mail))
+
+    def counted_by(self, mail: Mail, moment: rules.Moment) -> frozenset[str]:
+        """The names of the rules that count this mail. One that raises does not; that is told once."""
+        return frozenset(
+            rule.name
+            for rule in self._of(mail.place.mailbox, _COUNT).candidates(mail)
+            if self._counts(rule, mail, moment)
+        )
+
+    def _counts(self, rule: compiled.CompiledRule, mail: Mail, moment: rules.Moment) -> bool:
+        try:
+            return rule.judge(mail, moment) is not None
+        except Exception as error:  # noqa: BLE001 — any failure is this rule's: it is reported, and the others go on
+            if rule.name not in self._failed:
+                self._failed.add(rule.name)
+                where = {"mailbox": mail.place.mailbox, "folder": mail.place.folder, "uid": mail.place.uid}
+                log.warning("a rule failed on a mail", **where, rule=rule.name, reason=failing.reason(error))
+            return False
+
+    def counts_until(self, mail: Mail, moment: rules.Moment) -> float | None:
+        """When ``counted_by`` may say otherwise of this mail by the clock alone."""
+        try:
+            return matching.earliest(rule.until(mail, moment) for rule in self._counters(mail.place.mailbox))
+        except Exception:
+            log.exception("until when a mail counts could not be told", mailbox=mail.place.mailbox, uid=mail.place.uid)
+            return None
+
+    def count(self, rule: str, number: int, mail: Mail, moment: rules.Moment) -> rules.Verdict:
+        """What a rule that counts sends when it counts so many.
+
+        Raises:
+            KeyError: no rule of that name counts.
+        """
+        found = self._counting[rule]
+        try:
+            return found.send(number, mail, moment)
+        except Exception as error:  # noqa: BLE001 — it is reported, as of any rule
+            return found.failure(error)
+
+    def _counters(self, mailbox: str) -> Iterator[count_rule.CountRule]:
+        """The rules of this mailbox that count."""
+        some = self._of(mailbox, _COUNT).rules if _COUNT in self._events else ()
+        return (rule for rule in some if isinstance(rule, count_rule.CountRule))
+
+    def _moment(self, now: float) -> rules.Moment:
+        return rules.Moment(now=now, zone=self._zone, bridge=self._bridge)
+
+
+def _never(_: Mail) -> bool:
+    """No rule asks."""
+    return False

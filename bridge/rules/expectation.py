@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import pydantic
 
 from bridge import schema, wording
+from bridge.rules import flags as flags_
 from bridge.rules import nested
 from bridge.rules.nested import Place
 
@@ -155,7 +156,9 @@ class GoldenTest(schema.Model):
     folder: str | None = pydantic.Field(
         None, description="The folder that it arrives in. Default: the mailbox's first."
     )
-    flags: Annotated[tuple[str, ...], nested.LISTED] = pydantic.Field((), description="The flags that it has.")
+    flags: Annotated[tuple[Annotated[str, pydantic.AfterValidator(flags_.wire)], ...], nested.LISTED] = pydantic.Field(
+        (), description="The flags that it has."
+    )
     at: str | None = pydantic.Field(
         None, description="When it is looked at, like 2026-11-01T07:30, or 07:30 of that day. Default: its arrival."
     )

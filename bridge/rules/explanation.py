@@ -34,12 +34,11 @@ class Explanation:
 def explain(
     mail: Mail, rule_set: rules.Rules, moment: rules.Moment, counted: ledger.Ledger | None = None
 ) -> Explanation:
-    """Looks at the mail as if it had just arrived. Pure: nothing is sent or kept. ``counted`` knows the mails that came
-    before it.
+    """Looks at the mail as if its event had just happened. Pure: nothing is sent or kept. ``counted`` knows the mails
+    that came before it.
     """
     counted = counted or ledger.Ledger(note=ledger.EXPLAINING)
-    mail, verdicts = files.measured(mail, lambda known: rule_set.evaluate(known, moment, explain=True))
-    return Explanation(mail=mail, verdicts=tuple(counted.settle(verdicts, explain=True)))
+    return Explanation(mail=mail, verdicts=tuple(counted.judge(rule_set, mail, moment, explain=True)))
 
 
 def _mail(mail: Mail) -> dict[str, Any]:
@@ -125,7 +124,7 @@ def facts(mail: Mail, one: Delivery) -> dict[str, Any]:
     and whether it is so by now.
     """
     delay_s = None if one.not_before is None else one.not_before - one.created
-    came = arrival.arrived(mail, one.created)
+    came = one.created if mail.event == "count" else arrival.arrived(mail, one.created)
     known: dict[str, Any] = {
         "part": None if one.part == "main" else one.part,
         "delay_s": _seconds(delay_s),

@@ -1,27 +1,46 @@
-"""What verdicts say when their claims are settled: by the store, or by a ledger, where there is none."""
+"""What verdicts say when their claims are settled and their mails counted: by the store, or by a ledger, where there
+is none.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from bridge.rules import Checked, Claim, Verdict, claims
+from bridge.mail import Mail
+from bridge.rules import Checked, Claim, Moment, Rules, Verdict, claims, files, happening
 
 EXPLAINING = "explain keeps no state"
 REPEATED, THROTTLE = "when.repeated", "throttle"  # where their lines stand
 _LATER = "known when the mail is recorded"
 _NOT_COUNTED = "not counted: the rule does not match"
-_NOT_LOOKED_AT = frozenset(("enabled", "mailboxes", "stop"))
+_NOT_LOOKED_AT = frozenset(("enabled", "mailboxes", "event", "stop"))
 
 
 class Ledger:
-    """Counts the mails that it is shown, in that order, as the store would. ``note`` tells people what it does not
-    know.
+    """Counts the mails that it is shown, in that order, as the store would: those of one mailbox. ``note`` tells people
+    what it does not know.
     """
 
     def __init__(self, *, note: str = "") -> None:
         self._note = f" ({note})" if note else ""
         self._tallies: dict[str, claims.Tally] = {}
+        self._numbers: dict[str, int] = {}
+
+    def judge(self, rule_set: Rules, mail: Mail, moment: Moment, *, explain: bool = False) -> list[Verdict]:
+        """What comes of this mail, after those that were judged before. A rule that counts sends the number of those
+        that it has counted up to this one. Files of it that are too large for memory are measured where they are.
+        """
+        _, verdicts = files.measured(mail, lambda known: rule_set.evaluate(known, moment, explain=explain))
+        if mail.event == "count":
+            verdicts = [self._numbered(one, rule_set, mail, moment) if one.matched else one for one in verdicts]
+        return self.settle(verdicts, explain=explain)
+
+    def _numbered(self, verdict: Verdict, rule_set: Rules, mail: Mail, moment: Moment) -> Verdict:
+        number = self._numbers[verdict.rule] = self._numbers.get(verdict.rule, 0) + 1
+        blank = happening.blank(mail.place.mailbox, moment.now, number)
+        sent = rule_set.count(verdict.rule, number, blank, moment)
+        return dataclasses.replace(sent, conditions=(*verdict.conditions, *map(unsettled, sent.claims)))
 
     def settle(self, verdicts: Sequence[Verdict], *, explain: bool = False) -> list[Verdict]:
         """One mail's verdicts, and what would have come of them. With ``explain`` they are explained ones: each of them

@@ -78,6 +78,14 @@ class Node(abc.ABC):
     def must_show(self) -> anchors.Needed:
         """What a mail must show before it can hold (``rules.Condition.must_show``)."""
 
+    def sought(self, moment: rules.Moment) -> rules.Sought:
+        """What a server can be asked for that leaves out no mail for which it holds."""
+        return rules.ANY_MAIL
+
+    @abc.abstractmethod
+    def until(self, look: Look) -> float | None:
+        """When it may turn out otherwise by the clock alone (``rules.Condition.until``)."""
+
 
 def beyond_text(asks: rules.Condition | rules.Finder) -> bool:
     """Whether it may ask for other sections than the readable text."""
@@ -90,12 +98,13 @@ class Leaf(Node):
 
     __slots__ = ("beyond_text", "condition", "fleeting", "late", "mentions", "names", "need", "path")
 
-    def __init__(self, path: str, condition: rules.Condition) -> None:
+    def __init__(self, path: str, condition: rules.Condition, *, is_passing: bool = False) -> None:
+        """With ``is_passing`` what may be otherwise when the mail is gone (``rules.Condition.passing``) is fleeting."""
         self.path = path
         self.condition = condition
         self.need = condition.need
         self.late = isinstance(condition, rules.LateCondition | rules.CountedCondition)
-        self.fleeting = condition.fleeting
+        self.fleeting = condition.fleeting or (is_passing and condition.passing)
         self.names = condition.names
         self.mentions = condition.mentions
         self.beyond_text = beyond_text(condition)
@@ -132,7 +141,13 @@ class Leaf(Node):
             yield self.condition.sections(mail)
 
     def must_show(self) -> anchors.Needed:
-        return anchors.NOTHING if self.late else self.condition.must_show()
+        return anchors.NOTHING if self.late or self.fleeting else self.condition.must_show()
+
+    def sought(self, moment: rules.Moment) -> rules.Sought:
+        return self.condition.sought(moment)
+
+    def until(self, look: Look) -> float | None:
+        return self.condition.until(look.mail, look.moment) if self.fleeting else None
 
 
 class Group(Node):
@@ -170,6 +185,9 @@ class Group(Node):
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return (one for member in self.members for one in member.sections(mail))
 
+    def until(self, look: Look) -> float | None:
+        return earliest(member.until(look) for member in self.members if member.fleeting)
+
     @abc.abstractmethod
     def _holds(self, look: Look) -> bool:
         """As ``holds``, where nothing is to be explained."""
@@ -203,6 +221,11 @@ class All(Group):
 
     def must_show(self) -> anchors.Needed:
         return anchors.all_of(member.must_show() for member in self.members)
+
+    def sought(self, moment: rules.Moment) -> rules.Sought:
+        found = [member.sought(moment) for member in self.members]
+        since = max((one.since for one in found if one.since is not None), default=None)
+        return rules.Sought(flags=frozenset[str]().union(*(one.flags for one in found)), since=since)
 
 
 class Any_(Group):  # noqa: N801 — Any is typing's
@@ -259,6 +282,9 @@ class Not(Node):
     def sections(self, mail: Mail) -> Iterator[Sections]:
         return self.member.sections(mail)
 
+    def until(self, look: Look) -> float | None:
+        return self.member.until(look)
+
     def must_show(self) -> anchors.Needed:
         return anchors.NOTHING
 
@@ -294,6 +320,12 @@ class Named(Node):
     def must_show(self) -> anchors.Needed:
         return self._group.must_show()
 
+    def sought(self, moment: rules.Moment) -> rules.Sought:
+        return self._group.sought(moment)
+
+    def until(self, look: Look) -> float | None:
+        return self._group.until(look)
+
 
 class Carried(Node):
     """The same keys, for the mail that this one carries; without one it does not hold."""
@@ -325,6 +357,15 @@ class Carried(Node):
     def must_show(self) -> anchors.Needed:
         """What the mail in it shows is nothing that this one must show."""
         return anchors.NOTHING
+
+    def until(self, look: Look) -> float | None:
+        mail = look.mail.forwarded
+        return None if mail is None else self._group.until(look.into(mail))
+
+
+def earliest(times: Iterable[float | None]) -> float | None:
+    """The first of these moments; None where there are none."""
+    return min((time for time in times if time is not None), default=None)
 
 
 def _in_file_order(lines: list[rules.Checked], starts: list[tuple[int, int]]) -> None:

@@ -19,7 +19,7 @@ from bridge.rules.sources import Extract, ValueName
 RETRY_FOR_S = 86_400.0
 GROUPS = ("any", "all", "not")
 _ONLY_AT_THE_TOP = "stands at the top of when only: it counts the mails for which all the other keys hold"
-_PLANNED_EVENTS = frozenset(("flagged", "unflagged", "seen", "gone", "count"))
+Event = Literal["new", "flagged", "unflagged", "seen", "gone", "count"]
 
 
 class Conditions(schema.Model):
@@ -203,20 +203,14 @@ def _flag(name: str) -> str:
     return name if tags.is_template(name) else flags.wire(name)
 
 
-def _event(value: Any) -> Any:
-    if isinstance(value, str) and value in _PLANNED_EVENTS:
-        raise ValueError("not yet supported")
-    return value
-
-
-def _written_at(key: str, when: Conditions, at: nested.Place = ()) -> Iterator[nested.Place]:
+def written_at(key: str, when: Conditions, at: nested.Place = ()) -> Iterator[nested.Place]:
     """Every place at which a condition is written."""
     for name, setting in when.items():
         if name == key:
             yield (*at, name)
         for rest, inner in enumerate(setting) if isinstance(setting, tuple) else [(None, setting)]:
             if isinstance(inner, Conditions):
-                yield from _written_at(key, inner, (*at, name) if rest is None else (*at, name, rest))
+                yield from written_at(key, inner, (*at, name) if rest is None else (*at, name, rest))
 
 
 def _actions(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
@@ -225,14 +219,18 @@ def _actions(value: Any, handler: pydantic.ValidatorFunctionWrapHandler) -> Any:
 
 
 class Rule(schema.Model):
-    """What happens when a mail like this arrives."""
+    """What happens when a mail like this arrives, or something happens to it."""
 
     planned: ClassVar[frozenset[str]] = frozenset(("risk",))
     _single: bool = False  # `then` is written as a map, not as a list of them
 
     name: str = pydantic.Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
     mailboxes: _Names | None = pydantic.Field(None, description="Default: all.")
-    event: Annotated[Literal["new"], pydantic.BeforeValidator(_event)] = "new"
+    event: Event = pydantic.Field(
+        "new",
+        description="What has to happen to a mail: new, flagged, unflagged, seen, gone; count: the number of mails for"
+        " which when holds has changed.",
+    )
     when: Annotated[When, nested.or_nothing({})] = pydantic.Field(  # type: ignore[valid-type]  # made above, from the files
         default_factory=When
     )
@@ -259,7 +257,7 @@ class Rule(schema.Model):
     @classmethod
     def _repeated_at_the_top(cls, when: Conditions) -> Conditions:
         """It counts the mails for which all the other keys hold: in a group there is nothing that it could count."""
-        if wrong := [(at, _ONLY_AT_THE_TOP) for at in _written_at("repeated", when) if len(at) > 1]:
+        if wrong := [(at, _ONLY_AT_THE_TOP) for at in written_at("repeated", when) if len(at) > 1]:
             raise nested.error(wrong)
         return when
 

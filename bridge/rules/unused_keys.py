@@ -21,7 +21,7 @@ def plain(rule: settings.Rule) -> frozenset[str]:
     """The values of a rule that are neither a map nor a list, whatever the mail."""
     found = {name for name, extract in rule.extract.items() if not _may_be_map(extract)}
     captured = when.compile_when(rule.when).names - set(rule.extract)
-    return frozenset(found | captured | view.CONTEXT | (view.MAIL - _MAPS) | {"delivery_id"})
+    return frozenset(found | captured | view.CONTEXT | (view.MAIL - _MAPS) | {"delivery_id", "count"})
 
 
 def _may_be_map(extract: Extract) -> bool:
@@ -35,17 +35,16 @@ def _may_be_map(extract: Extract) -> bool:
 def warnings(rule: settings.Rule) -> Iterator[tuple[Place, str]]:
     """(place within the rule, message). The rule has no faults: of what is unused, it is not certain."""
     for index, one in enumerate(rule.then) if any(one.keys for one in rule.then) else ():
-        for place, message in unused(one, rule.extract, plain(rule), certain=False):
+        for place, message in unused(one, document(rule.event, rule.extract), plain(rule), certain=False):
             yield (*rule.place(index), *place), message
 
 
-def unused(
-    one: settings.Action, found: Collection[str], flat: frozenset[str], *, certain: bool
-) -> Iterator[tuple[Place, str]]:
-    """(place within the action, message) of every key that no field is called. ``found`` are the values that the rule
-    finds, ``flat`` those that are no maps. With ``certain`` nothing is told where there may be other fields.
+def unused(one: settings.Action, document: Any, flat: frozenset[str], *, certain: bool) -> Iterator[tuple[Place, str]]:
+    """(place within the action, message) of every key that no field is called. ``document`` is sent where the rule
+    says nothing of the payload, ``flat`` are the values that are no maps. With ``certain`` nothing is told where there
+    may be other fields.
     """
-    payloads = [one.payload if one.has_payload else _document(found), *([one.reset.payload] if one.reset else [])]
+    payloads = [one.payload if one.has_payload else document, *([one.reset.payload] if one.reset else [])]
     looked = _Fields(flat)
     for payload in payloads if one.keys else ():
         looked.read(payload)
@@ -58,8 +57,10 @@ def unused(
             yield ("keys", key), f'no field of the payload is called "{key}"{hint}'
 
 
-def _document(found: Collection[str]) -> Any:
-    """What is sent by a rule that says nothing of the payload (``values.Document``)."""
+def document(event: str, found: Collection[str]) -> Any:
+    """What is sent by a rule of this event that says nothing of the payload (``values.Document``)."""
+    if event == "count":
+        return "{{ count }}"
     return {**{name: f"{{{{ {name} }}}}" for name in found}, "subject": "", "from": ""}
 
 

@@ -14,7 +14,7 @@ import pydantic
 import structlog
 
 from bridge import plugins, rules, spelling
-from bridge.rules import settings, tags, template, unused_keys, verify_action
+from bridge.rules import settings, tags, template, unused_keys, verify_action, verify_event
 from bridge.rules import when as when_
 from bridge.rules.nested import Place
 from bridge.rules.sources import Extract, ValueName, checked_name
@@ -36,7 +36,8 @@ def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collecti
     yield from _captures(rule.when, ("when",))
     found = when_.compile_when(rule.when).names | frozenset(rule.extract)
     plain = unused_keys.plain(rule) if any(one.keys for one in rule.then) else None
-    known = Known(found, lost=lambda: _lost(rule.when), plain=plain)
+    known = Known(found, lost=lambda: _lost(rule.when), plain=plain, event=rule.event)
+    yield from _unfit(rule)
     yield from _expressions(rule.when, ("when",), known)
     if rule.throttle is not None:
         yield from verify_action.strings(rule.throttle.per, ("throttle", "per"), known.before_sending)
@@ -46,6 +47,14 @@ def faults(rule: settings.Rule, *, sinks: Mapping[str, str], mailboxes: Collecti
     for index, one in enumerate(rule.then):
         for place, message in verify_action.faults(one, sinks, known):
             yield (*rule.place(index), *place), message
+
+
+def _unfit(rule: settings.Rule) -> Iterator[Fault]:
+    """What does not go with its event."""
+    changes = {key: getattr(rule, key).changes for key in ("after", "failed")}
+    yield from verify_event.keys(rule.event, {"extract": rule.extract, "stop": rule.stop, **changes})
+    yield from verify_event.conditions(rule.event, rule.when, conditions(rule.when, ("when",)))
+    yield from verify_event.extracts(rule.event, rule.extract)
 
 
 def raw_faults(written: Any, *, sinks: Mapping[str, str], mailboxes: Collection[str]) -> Iterable[Fault]:
@@ -66,8 +75,12 @@ def _raw(written: Any, kinds: Mapping[str, str], mailboxes: Collection[str]) -> 
     named = written.get("mailboxes")
     yield from _mailboxes(named if isinstance(named, list) else [named], mailboxes)
     when, is_sound = _mended(settings.When, written.get("when") or {})
-    known = Known(_found(when, written.get("extract") or {}) if is_sound else None, lost=lambda: _lost(when))
+    event = str(written.get("event", "new"))
+    found = _found(when, written.get("extract") or {}) if is_sound else None
+    known = Known(found, lost=lambda: _lost(when), event=event)
+    yield from verify_event.keys(event, written)
     if when is not None:
+        yield from verify_event.conditions(event, when, conditions(when, ("when",)))
         yield from _captures(when, ("when",))
         yield from _expressions(when, ("when",), known)
     then = written.get("then")
@@ -151,5 +164,5 @@ def _expressions(when: Any, at: Place, known: Known) -> Iterator[Fault]:
         if isinstance(condition, rules.CountedCondition):
             yield from verify_action.strings(condition.per, (*place, "per"), known.before_sending)
         if isinstance(condition, rules.LateCondition):
-            wrong = [*known.unknown(condition.mentions), *template.unknown_uses("{{" + condition.wanted + "}}")]
+            wrong = [*known.judging.unknown(condition.mentions), *template.unknown_uses("{{" + condition.wanted + "}}")]
             yield from ((place, message) for message in wrong)

@@ -8,36 +8,51 @@ from typing import Any
 import pydantic
 
 from bridge import plugins, schema, sinks, spelling
-from bridge.rules import nested, settings, sink_fields, sources, tags, template, unused_keys, values, view
+from bridge.rules import nested, settings, sink_fields, sources, tags, template, unused_keys, values, verify_event, view
 from bridge.rules.nested import Place
 
 Fault = tuple[Place, str]
-_LATER = frozenset(("count",))  # values of events that are not yet supported
 
 
 class Known:
     """The values that a rule's templates can name; with None it is not known what the rule finds. ``lost`` tells the
-    names of what it finds inside of ``not``.
+    names of what it finds inside of ``not``; ``event`` is the rule's, and ``refusal`` why a value is none for it.
     """
 
     def __init__(
         self,
         found: frozenset[str] | None,
+        *,
         own: Collection[str] = ("delivery_id",),
         lost: Callable[[], Collection[str]] = tuple,
         plain: frozenset[str] | None = None,
+        event: str = "new",
+        refusal: Callable[[str, str, Collection[str]], str] = verify_event.refusal,
     ) -> None:
+        self._event = event
+        self._refusal = refusal
         self._found = found
         self._lost = lost
         self.plain = plain  # those that are no maps, where that is known
         self._is_whole = found is not None
-        self._tops = (found or frozenset()) | view.CONTEXT | {"mail", *own}
+        self._tops = (found or frozenset()) | view.CONTEXT | verify_event.values(event) | {"mail", *own}
         self._all = self._tops | view.MAIL
 
     @property
     def before_sending(self) -> Known:
         """For a template that belongs to no delivery."""
-        return Known(self._found, own=(), lost=self._lost, plain=self.plain)
+        return Known(self._found, own=(), lost=self._lost, plain=self.plain, event=self._event)
+
+    @property
+    def judging(self) -> Known:
+        """For ``if``."""
+        refusal = verify_event.refusal_in_if
+        return Known(self._found, own=(), lost=self._lost, plain=self.plain, event=self._event, refusal=refusal)
+
+    @property
+    def document(self) -> Any:
+        """What is sent where the rule says nothing of the payload, as a payload."""
+        return unused_keys.document(self._event, self.found)
 
     @property
     def found(self) -> frozenset[str]:
@@ -48,8 +63,8 @@ class Known:
         """What to say of each name that there is no value for."""
         for name in sorted(names):
             top, _, rest = name.partition(".")
-            if top in _LATER and top not in self._tops:
-                yield f'the value "{top}" is not yet supported'
+            if refused := self._refusal(self._event, name, self.found):
+                yield refused
             elif top not in self._tops and self._is_whole:
                 yield f'unknown value "{name}"{self._hint(name, top)}'
             elif top == "mail" and rest and f"mail.{rest.partition('.')[0]}" not in self._all:
@@ -83,7 +98,7 @@ def faults(one: settings.Action, kinds: Mapping[str, str] | None, known: Known) 
     ):
         yield ("keys",), message
     elif known.plain is not None and not _means(own, "payload"):
-        yield from unused_keys.unused(one, known.found, known.plain, certain=True)
+        yield from unused_keys.unused(one, known.document, known.plain, certain=True)
     yield from strings(one.delay, ("delay",), known)
     yield from strings(one.expires, ("expires",), known)
     if one.has_payload:

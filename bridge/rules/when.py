@@ -20,23 +20,23 @@ _LISTED: Mapping[str, tuple[str, tuple[str, str], _Group]] = {  # what is wanted
 }
 
 
-def compile_when(when: Any, path: str = "when") -> matching.Group:
-    """A ``settings.Conditions`` → its nodes."""
-    return matching.All(_node(f"{path}.{key}", key, setting) for key, setting in when.items())
+def compile_when(when: Any, path: str = "when", *, is_passing: bool = False) -> matching.Group:
+    """A ``settings.Conditions`` → its nodes; ``is_passing`` as ``matching.Leaf`` has it."""
+    return matching.All(_node(f"{path}.{key}", key, setting, is_passing) for key, setting in when.items())
 
 
-def _node(path: str, key: str, setting: Any) -> matching.Node:
+def _node(path: str, key: str, setting: Any, is_passing: bool) -> matching.Node:
     if key == "forwarded":
-        return matching.Carried(path, compile_when(setting, path))
+        return matching.Carried(path, compile_when(setting, path, is_passing=is_passing))
     if key in _LISTED and isinstance(setting, tuple):
         wanted, saw, group = _LISTED[key]
-        members = [compile_when(one, f"{path}.{n}") for n, one in enumerate(setting)]
+        members = [compile_when(one, f"{path}.{n}", is_passing=is_passing) for n, one in enumerate(setting)]
         return matching.Named(path, wanted, group(members), saw=saw)
     if key == "not":
-        inner = matching.Not(compile_when(setting, path))
+        inner = matching.Not(compile_when(setting, path, is_passing=is_passing))
         return matching.Named(path, "not what follows", inner, saw=("it does not hold", "it holds"))
     plugin: rules.ConditionPlugin = plugins.find("conditions", key)
-    return matching.Leaf(path, plugin.make(setting))
+    return matching.Leaf(path, plugin.make(setting), is_passing=is_passing)
 
 
 def mentions_key(when: Any, key: str) -> bool:

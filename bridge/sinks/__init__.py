@@ -21,11 +21,13 @@ and the field that ``target`` names is ``Delivery.target``.
 
 A sink may be able to carry the bridge's own news as well (``Announcer``): whoever has some finds out with
 ``isinstance``, and never asks what kind of sink it is. The same goes for whoever wants to know whether the far end is
-there (``Probed``), and for what is too large to be held in memory (``Streaming``).
+there (``Probed``), for whoever tests the way to it (``SelfTested``), and for what is too large to be held in memory
+(``Streaming``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Literal, Protocol, Self, runtime_checkable
@@ -113,6 +115,25 @@ class Probed(Protocol):
 
         Raises:
             errors.Unavailable: it cannot be reached, or does not let us in; the message says where and why.
+        """
+        ...
+
+
+Step = Callable[[str, str], contextlib.AbstractContextManager[None]]
+"""``with step("publish", "allow it"):`` is one hop of a test, timed; what it raises is why it failed, and the second is
+what to do about that."""
+
+
+@runtime_checkable
+class SelfTested(Protocol):
+    """What a sink is beside, where the way to the far end can be tested with more than ``probe``."""
+
+    async def selftest(self, step: Step) -> None:
+        """Sends what is marked as a test, which moves nothing and leaves nothing behind, and times each hop in a
+        ``step``. It ends by itself.
+
+        Raises:
+            errors.MailwireError: out of a step: it failed, and why.
         """
         ...
 

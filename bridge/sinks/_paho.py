@@ -23,6 +23,7 @@ import asyncio
 import dataclasses
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any, cast
 
 from paho.mqtt import _packet
@@ -141,6 +142,7 @@ class Link:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
         client.on_socket_open = self._on_socket_open
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_something_to_write
@@ -203,6 +205,21 @@ class Link:
             raise errors.Unavailable(f"{self._address}: {paho.error_string(info.rc)}")
         acknowledged = self._loop.create_future()
         self._pending[info.mid] = acknowledged, self._loop.time()
+        return acknowledged
+
+    def subscribe(self, topic: str, heard: Callable[[bytes], None]) -> asyncio.Future[int]:
+        """Asks for what is published under this topic; resolves with the reason code of SUBACK. ``heard`` gets each
+        payload; there is one for all that is subscribed to.
+
+        Raises:
+            errors.Unavailable: (the future too) the connection is lost.
+        """
+        self._client.on_message = lambda _client, _data, message: heard(bytes(message.payload))
+        code, mid = self._client.subscribe(topic, qos=1)
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            raise errors.Unavailable(f"{self._address}: {paho.error_string(code)}")
+        acknowledged = self._loop.create_future()
+        self._pending[mid] = acknowledged, self._loop.time()
         return acknowledged
 
     def _check_size(self, topic: str, payload: bytes, qos: int, properties: _mqtt_packet.Packed | None) -> None:
@@ -274,6 +291,11 @@ class Link:
         self._slots.release()
         if not acknowledged.done():  # its sender may have given up; the slot was taken until now all the same
             acknowledged.set_result(reason.value)
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any) -> None:
+        acknowledged, _ = self._pending.pop(mid, (None, 0.0))
+        if acknowledged is not None and not acknowledged.done():
+            acknowledged.set_result(max((reason.value for reason in reasons), default=0))
 
     def _on_socket_open(self, _client: Any, _data: Any, sock: Any) -> None:
         self._loop.add_reader(sock.fileno(), self._read)

@@ -22,7 +22,7 @@ import pydantic
 
 from bridge import backoff, errors, schema, sinks
 from bridge.delivery import Delivery, Receipt
-from bridge.sinks import _dial, _mqtt_broker, _mqtt_packet, _mqtt_reasons, _paho, _url
+from bridge.sinks import _dial, _mqtt_broker, _mqtt_packet, _mqtt_reasons, _mqtt_selftest, _paho, _url
 
 DEPTH = 100  # in flight; measured: a window of 1,000 is slower
 SUSPICIOUS = 3  # connections lost with the same delivery in flight before it has to wait by itself
@@ -148,6 +148,19 @@ class Mqtt:
         link = self._broker.link()
         version = "MQTT 5" if link.version == _paho.V5 else "MQTT 3.1.1"
         return f"{self._where}, {version}; it lets us in"
+
+    async def selftest(self, step: sinks.Step) -> None:
+        """There and back again, under a topic of the bridge's own. See ``bridge.sinks.SelfTested``."""
+        await _mqtt_selftest.run(self, self._context, step, timeout_s=self._settings.timeout)
+
+    def link(self) -> _paho.Link:
+        """The connection.
+
+        Raises:
+            errors.Unavailable: there is none, and why.
+        """
+        assert self._broker is not None, "the sink is not entered"  # noqa: S101 - a caller's bug, for the type checker
+        return self._broker.link()
 
     async def send(self, delivery: Delivery, *, expires_in_s: float | None) -> Receipt:
         """Publishes one message.

@@ -184,6 +184,23 @@ State = Literal["connecting", "live", "retrying", "refused"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RoundTrip:
+    """What became of a canary: a mail that the bridge put into a folder itself, to see that it is told of."""
+
+    mailbox: str
+    folder: str
+    at: float  # POSIX seconds: when it was sent
+    append_s: float | None = None  # until the server had taken it
+    push_s: float | None = None  # from there until the server told of it; 0 where it told of it before
+    fetch_s: float | None = None  # from there until the mail was in hand
+    total_s: float | None = None  # from sending it to having it in hand
+    delete_s: float | None = None
+    failed: Literal["", "append", "push"] = ""  # where it was lost
+    reason: str = ""
+    left: str = ""  # why it could not be deleted again; "" where it was
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class FolderState:
     """What an admin is shown of one watched folder."""
 
@@ -197,6 +214,7 @@ class FolderState:
     total: int | None = None
     bytes_read: int = 0  # octets received from the server over all connections of this folder
     round_trips: int = 0
+    canary: RoundTrip | None = None  # the last one
 
 
 class Source(Protocol):

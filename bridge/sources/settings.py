@@ -35,6 +35,29 @@ def _unless_oauth(password: pydantic.SecretStr | None, info: pydantic.Validation
     return password
 
 
+class Canary(schema.Model):
+    """A mail that the bridge puts into the mailbox itself, to see that new mail is told of."""
+
+    every: schema.PositiveDuration = pydantic.Field(900.0, description="How often.", examples=["15m"])
+    folder: str | None = pydantic.Field(
+        None, min_length=1, description="Where to: one of `folders`. Default: the first of them."
+    )
+    late: schema.PositiveDuration = pydantic.Field(
+        60.0, description="One that is not told of within this time is lost: the folder's connection is made anew."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_at_a_time(self) -> Self:
+        if self.late >= self.every:
+            raise schema.misplaced("late", "must be shorter than `every`: there is one canary at a time")
+        return self
+
+
+def _switched(value: object) -> object:
+    """``canary: true`` is one as it is by default."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
 class Mailbox(schema.Model):
     """One account on one IMAP server, and the folders of it to watch."""
 
@@ -67,6 +90,18 @@ class Mailbox(schema.Model):
         900.0, description="The wait after the server refused the credentials."
     )
 
+    canary: Annotated[
+        Canary | None, pydantic.BeforeValidator(_switched, json_schema_input_type=Canary | bool | None)
+    ] = pydantic.Field(
+        None, description="A mail to itself, again and again, to see that new mail is told of. Default: none."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _canary_is_watched(self) -> Self:
+        if self.canary is not None and self.canary.folder is not None and self.canary.folder not in self.folders:
+            raise schema.misplaced("canary.folder", f"must be one of `folders`: {', '.join(self.folders)}")
+        return self
+
     @pydantic.model_validator(mode="after")
     def _has_one_of_them(self) -> Self:
         if self.password is not None and self.oauth is not None:
@@ -81,6 +116,11 @@ class Mailbox(schema.Model):
         one = [{"required": [key]} for key in ("password", "password_file", "oauth")]
         handler.resolve_ref_schema(found)["allOf"] = [{"oneOf": one}]
         return found
+
+    @property
+    def canary_folder(self) -> str:
+        """Where a canary goes, with or without one in the settings."""
+        return (self.canary and self.canary.folder) or self.folders[0]
 
     @property
     def address(self) -> tuple[str, int]:

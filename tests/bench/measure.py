@@ -16,14 +16,19 @@ import psutil
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cost:
-    cpu_s: float
+    user_s: float
+    system_s: float
     rss_mb: float
+
+    @property
+    def cpu_s(self) -> float:
+        return self.user_s + self.system_s
 
 
 def cost(pid: int) -> Cost:
     process = psutil.Process(pid)
     times = process.cpu_times()
-    return Cost(cpu_s=times.user + times.system, rss_mb=process.memory_info().rss / 1e6)
+    return Cost(user_s=times.user, system_s=times.system, rss_mb=process.memory_info().rss / 1e6)
 
 
 def peak_mb(pid: int) -> float:

@@ -366,6 +366,7 @@ async def test_without_uidnext_the_last_uid_is_looked_for() -> None:
     with ScriptedImap(script) as server:
         async with watching.Watching(settings(server)) as watched:
             await watched.are("live")
+            await servers.until(lambda: watched.batches, what="the first batch")
             assert [batch.cursor.uid for batch in watched.batches] == [41]
 
 

@@ -239,6 +239,7 @@ _COMMANDS: dict[bytes, Callable[[Session, bytes, bytes], None]] = {
     b"IDLE": Session.idle,
     b"NOOP": Session.store,
     b"UID_SEARCH": Session.search,
+    b"SEARCH": Session.search,
     b"UID_FETCH": Session.fetch,
     b"UID_STORE": Session.store,
     b"LIST": Session.list,

@@ -26,6 +26,7 @@ from typing import Self
 import trustme
 
 TIMEOUT_S = 10.0
+COUNTS = ("UID SEARCH RETURN (COUNT) UNSEEN", "SEARCH UNSEEN")
 CAPABILITIES = "IMAP4rev1 IDLE UIDPLUS MOVE"
 
 
@@ -35,6 +36,8 @@ class Gone(Exception):
 
 class Peer:
     """One connection, from the server's side."""
+
+    counts = True  # see ``line``
 
     def __init__(self, sock: socket.socket, server: ScriptedImap) -> None:
         self._sock = sock
@@ -50,15 +53,37 @@ class Peer:
                 raise Gone from error
 
     def line(self) -> str:
+        """The next line. The question how many mails are unseen is answered by the way, where ``counts`` holds."""
+        while self._counted(line := self._read()):
+            pass
+        self._server.heard.append(line)
+        return line
+
+    def _counted(self, line: str) -> bool:
+        tag, _, command = line.partition(" ")
+        if not self.counts or command not in COUNTS:
+            return False
+        self.send(f'* ESEARCH (TAG "{tag}") UID COUNT 0\r\n{tag} OK\r\n' if "RETURN" in command else f"{tag} NO\r\n")
+        return True
+
+    def _read(self) -> str:
         try:
             line = self._file.readline()
         except OSError as error:
             raise Gone from error
         if not line:
             raise Gone
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        self._server.heard.append(text)
-        return text
+        return line.decode("utf-8", "replace").rstrip("\r\n")
+
+    def octets(self, count: int) -> bytes:
+        """A literal that the client sends."""
+        try:
+            found = self._file.read(count)
+        except OSError as error:
+            raise Gone from error
+        if len(found) < count:
+            raise Gone
+        return found
 
     def expect(self, pattern: str) -> str:
         """The tag of the next line, which has to be this command (a regular expression on what follows the tag)."""

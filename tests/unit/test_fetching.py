@@ -41,19 +41,28 @@ class Scene:
 
     async def take(self, *mails: Mail, rules: Sequence[dict[str, Any]] = (RULE,), most: int = 30_000_000) -> list[int]:
         """Handles a batch; the cursors that were committed."""
+        return [uid async for uid in self.each_commit(*mails, rules=rules, most=most)]
+
+    async def each_commit(
+        self,
+        *mails: Mail,
+        rules: Sequence[dict[str, Any]] = (RULE,),
+        most: int = 30_000_000,
+        marks: sources.Marks | None = None,
+    ) -> AsyncIterator[int]:
         kinds = {"hook": ("http", plugins.find("sinks", "http")), "broker": ("mqtt", plugins.find("sinks", "mqtt"))}
         rule_set = engine.compile_rules([settings.Rule.model_validate(rule) for rule in rules], sinks=kinds)
         book = intake.Rulebook(rule_set=rule_set, attachment_bytes=most)
         way_in = intake.Intake(
             self.source, self.store, in_force=lambda: book, onlooker=self.told.append, one_folder=True
         )
-        batch: sources.Batch | None = sources.Batch(cursor=testing.cursor(mails[-1].place.uid), mails=mails)
-        committed = []
+        batch: sources.Batch | None = sources.Batch(
+            cursor=testing.cursor(mails[-1].place.uid), mails=mails, marks=marks
+        )
         while batch is not None:
             batch = await way_in.handle(batch)
             cursor = await self.store.cursor("home", "INBOX")
-            committed.append(cursor.uid if cursor else 0)
-        return committed
+            yield cursor.uid if cursor else 0
 
     async def queued(self, sink: str = "hook") -> list[outbox.Queued]:
         return list((await self.store.page(sink, after=0, limit=100, horizon=0)).deliveries)
@@ -155,3 +164,24 @@ async def test_a_mail_that_is_read_again_after_a_crash_is_recorded_once(scene: S
     await scene.take(mail())
     await scene.take(mail())
     assert (len(await scene.queued()), await scene.files()) == (1, 1)
+
+
+async def test_the_file_of_a_mail_to_which_something_happened_goes_out_like_that_of_a_new_one(scene: Scene) -> None:
+    rule = {**RULE, "event": "flagged"}
+    flagged = testing.happened("flagged", mail(1), occurrence=5)
+    await scene.take(flagged, rules=[rule])
+    assert [queued.delivery.file.size for queued in await scene.queued() if queued.delivery.file] == [1_500]
+
+
+async def test_of_what_turns_out_to_be_no_news_no_file_is_kept(scene: Scene) -> None:
+    read = testing.happened("seen", mail(1), occurrence=5)  # of which it is kept that it was read before
+    await scene.take(read, rules=[{**RULE, "event": "seen"}])
+    assert (await scene.queued(), await scene.files(), scene.source.asked) == ([], 0, [(1, "2")])
+
+
+async def test_each_commit_of_a_batch_says_how_its_own_mails_are_marked(scene: Scene) -> None:
+    marks = sources.Marks(uidvalidity=1, mails={n: sources.Mark(seen=False, flagged=n == 1) for n in (1, 2, 3)})
+    commits = scene.each_commit(mail(1), mail(2), mail(3), marks=marks)
+    known = [dict(await scene.store.marks("home", "INBOX")) async for _ in commits]
+    assert [list(of) for of in known] == [[1], [1, 2], [1, 2, 3]]
+    assert known[-1] == marks.mails

@@ -29,7 +29,9 @@ class Recorder:
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]:
         return self.known
 
-    async def record(self, position: sources.Cursor, entries: Sequence[outbox.Entry]) -> outbox.Fates:
+    async def record(
+        self, position: sources.Cursor, entries: Sequence[outbox.Entry], *, marks: sources.Marks | None = None
+    ) -> outbox.Fates:
         if self.failures:
             raise self.failures.pop(0)
         self.recorded.append((position.uid, list(entries)))
@@ -265,3 +267,61 @@ async def test_what_is_recorded_is_not_kept_while_the_source_is_idle() -> None:
     assert [one() for one in kept] == [None]
     running.cancel()
     await asyncio.wait([running])
+
+
+# What happens to mails later.
+
+
+class Marking(Recorder):
+    """Keeps the marks as well."""
+
+    def __init__(self, *, known: Sequence[bool] = ()) -> None:
+        super().__init__(known=known)
+        self.marks: list[sources.Marks | None] = []
+        self.asked: list[tuple[Place, str]] = []
+
+    async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]:
+        self.asked.extend(mails)
+        return self.known
+
+    async def record(
+        self, position: sources.Cursor, entries: Sequence[outbox.Entry], *, marks: sources.Marks | None = None
+    ) -> outbox.Fates:
+        self.marks.append(marks)
+        return await super().record(position, entries)
+
+
+async def test_what_happens_to_a_mail_is_judged_like_a_new_one_and_recorded_with_its_marks() -> None:
+    recorder, told = Marking(known=[True]), list[events.Event]()
+    flagged = testing.happened("flagged", testing.mail(1), occurrence=7)
+    marks = sources.Marks(uidvalidity=1, mails={1: sources.Mark(flagged=True)})
+    await intake(recorder, told=told).handle(
+        dataclasses.replace(batch(flagged, testing.mail(2), renewed=True), marks=marks)
+    )
+    ((_, (first, second)),) = recorder.recorded
+    assert recorder.marks == [marks]
+    assert [(one.event, one.occurrence, len(one.deliveries)) for one in (first, second)] == [
+        ("flagged", 7, 1),
+        ("new", 0, 0),
+    ]
+    assert [place.uid for place, _ in recorder.asked] == [2], "only a new mail can have been handled before"
+    assert first.fingerprint == ""
+    assert second.fingerprint
+
+
+async def test_an_event_on_which_rules_break_is_dead_and_its_mail_is_not() -> None:
+    recorder = Marking()
+    await intake(recorder).handle(batch(testing.happened("seen", testing.mail(1, Subject="break"), occurrence=3)))
+    ((_, (entry,)),) = recorder.recorded
+    assert (entry.event, entry.occurrence) == ("seen", 3)
+    assert "ZeroDivisionError" in entry.dead
+
+
+@pytest.mark.parametrize("fates", [["known"], []])
+async def test_what_has_not_happened_is_not_told(fates: list[claims.Fate]) -> None:
+    recorder, told = Marking(), list[events.Event]()
+    recorder.fates = {0: fates}
+    given = batch(testing.happened("flagged", testing.mail(1)), testing.happened("seen", testing.mail(2)))
+    rule_set = Everything if fates else Scripted
+    await intake(recorder, told=told, rule_set=rule_set).handle(given)
+    assert [event.mail.event for event in told if isinstance(event, events.MailHandled)] == ["seen"]

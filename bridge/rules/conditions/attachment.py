@@ -29,6 +29,8 @@ class Setting(nested.Parsed):
 class Attachment(rules.Condition):
     """One attachment has to meet all keys of a map. Judged by the structure of the mail."""
 
+    parts = True
+
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
 

@@ -3,6 +3,7 @@
 - bounces: multipart/report with delivery-status (RFC 3464), or a null Return-Path (RFC 5321, section 4.5.5)
 - auto-replies: Auto-Submitted: auto-replied (RFC 3834, section 5), and what mailers without it write
 - receipts: multipart/report with disposition-notification (RFC 8098)
+- a canary of some other bridge's, or what pretends to be one: this bridge's own never come as far as here
 
 ``Auto-Submitted: auto-generated`` alone is not automatic: cameras send it.
 """
@@ -38,6 +39,8 @@ def _kind(headers: Headers) -> str:
         return "an auto-reply"
     if headers.first("X-Autoreply") or headers.first("X-Autorespond"):
         return "an auto-reply"
+    if headers.first("X-Mailwire-Canary"):
+        return "a bridge's canary"
     return ""
 
 

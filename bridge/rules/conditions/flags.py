@@ -22,6 +22,8 @@ def _sound(value: str) -> str:
 class Flags(rules.Condition):
     """The flags that the mail had when it was fetched, in any case."""
 
+    passing = True
+
     def __init__(self, setting: tuple[str, ...]) -> None:
         self._setting = setting
         self._has = {flags.wire(name).casefold() for name in setting if not name.startswith("!")}
@@ -34,10 +36,18 @@ class Flags(rules.Condition):
     def must_show(self) -> anchors.Needed:
         return anchors.all_of(anchors.Anchor(_FLAGS, name) for name in sorted(self._has))
 
+    def sought(self, moment: rules.Moment) -> rules.Sought:
+        """A server does not mind the case either."""
+        return rules.Sought(flags=frozenset(_wire(name) for name in self._setting))
+
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         found = {flag.casefold() for flag in mail.flags}
         held = self._has <= found and not self._has_not & found
         return rules.Outcome(held=held, saw=", ".join(sorted(mail.flags)) or "no flags")
+
+
+def _wire(name: str) -> str:
+    return "!" + flags.wire(name[1:]) if name.startswith("!") else flags.wire(name)
 
 
 _FLAGS = anchors.Keys(name="flags", read=lambda mail: (flag.casefold() for flag in mail.flags))

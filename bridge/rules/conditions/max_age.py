@@ -1,7 +1,10 @@
-"""``max_age: 10m``: the mail arrived at the server no longer ago than this when it is looked at."""
+"""``max_age: 10m``: the mail arrived at the server no longer ago than this when it is looked at; where the rule has
+another event than ``new``, that happened no longer ago.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pydantic
@@ -10,6 +13,7 @@ from bridge import rules, schema
 from bridge.mail import Mail
 from bridge.rules import arrival, nested
 
+_JUST_S = 0.001  # on the second it still holds
 _DURATION = pydantic.TypeAdapter(schema.PositiveDuration)
 
 
@@ -39,7 +43,15 @@ class MaxAge(rules.Condition):
 
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         age_s = moment.now - arrival.arrived(mail, moment.now)
-        return rules.Outcome(held=age_s <= self._setting.seconds, saw=f"arrived {_ago(age_s)}")
+        what = "arrived" if mail.event in ("new", "count") else mail.event
+        return rules.Outcome(held=age_s <= self._setting.seconds, saw=f"{what} {_ago(age_s)}")
+
+    def sought(self, moment: rules.Moment) -> rules.Sought:
+        return rules.Sought(since=arrival.day_before(moment.now - self._setting.seconds - arrival.GRAIN_S))
+
+    def until(self, mail: Mail, moment: rules.Moment) -> float | None:
+        too_old = arrival.arrived(mail, math.inf) + self._setting.seconds + _JUST_S
+        return too_old if too_old > moment.now else None
 
 
 def _ago(age_s: float) -> str:
@@ -50,5 +62,7 @@ def _ago(age_s: float) -> str:
 
 
 PLUGIN = rules.ConditionPlugin(
-    setting=Age, make=MaxAge, summary="The mail arrived no longer ago than this when it is looked at."
+    setting=Age,
+    make=MaxAge,
+    summary="The mail arrived (or what happened to it did) no longer ago than this when it is looked at.",
 )

@@ -11,7 +11,7 @@ import pydantic
 
 from bridge import rules, schema
 from bridge.mail import Mail
-from bridge.rules import claims, counting, nested
+from bridge.rules import arrival, claims, counting, nested
 
 
 class Keys(schema.Model):
@@ -77,7 +77,7 @@ class Repeated(rules.CountedCondition):
 
     def claim(self, rule: str, mail: Mail, moment: rules.Moment, values: Mapping[str, Any]) -> rules.Claim:
         """A mail that seems to come from the future has come now."""
-        return self._counter.claim(rule, min(mail.received.timestamp(), moment.now), values)
+        return self._counter.claim(rule, min(arrival.at(mail), moment.now), values)
 
 
 PLUGIN = rules.ConditionPlugin(

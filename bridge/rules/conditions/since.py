@@ -43,6 +43,15 @@ class Since(nested.Parsed):
             return _at(self._date, 0, now.tzinfo, 0)
         return next(self._before(now))
 
+    def next(self, now: datetime.datetime) -> datetime.datetime | None:
+        """When it will be that time again, in UTC; None for a date."""
+        if self._date is not None:
+            return None
+        days = (now.date() + datetime.timedelta(days=days) for days in range(-1, 9))
+        suited = (day for day in days if self._weekday in (-1, day.weekday()))
+        times = (_at(day, self._minute, now.tzinfo, fold) for day in suited for fold in (0, 1))
+        return min(time for time in times if time > now)
+
     def _before(self, now: datetime.datetime) -> Iterator[datetime.datetime]:
         """The times that it was, from the last on. Where the clock is put back it may be twice on a day."""
         for days in range(9):
@@ -84,10 +93,23 @@ class ArrivedSince(rules.Condition):
         return self._setting.wanted
 
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
-        last = self._setting.last(datetime.datetime.fromtimestamp(moment.now, moment.zone))
+        last = self._last(moment)
         held = mail.received >= last
         came, then = arrival.shown(arrival.local(mail, moment.zone)), arrival.shown(last.astimezone(moment.zone))
         return rules.Outcome(held=held, saw=f"{came}, {'not before' if held else 'before'} {then}")
+
+    def sought(self, moment: rules.Moment) -> rules.Sought:
+        return rules.Sought(since=arrival.day_before(self._last(moment).timestamp()))
+
+    def until(self, mail: Mail, moment: rules.Moment) -> float | None:
+        """Once it is before, it stays so."""
+        if mail.received < self._last(moment):
+            return None
+        following = self._setting.next(datetime.datetime.fromtimestamp(moment.now, moment.zone))
+        return None if following is None else following.timestamp()
+
+    def _last(self, moment: rules.Moment) -> datetime.datetime:
+        return self._setting.last(datetime.datetime.fromtimestamp(moment.now, moment.zone))
 
 
 PLUGIN = rules.ConditionPlugin(

@@ -75,6 +75,8 @@ def _one_of(texts: Collection[str]) -> Bound:
 
 def _document(rule: settings.Rule) -> Any:
     """What is sent by a rule that says nothing of the payload."""
+    if rule.event == "count":
+        return "{{ count }}"
     names = sorted({*rule.extract, *bounds.captured(rule.when)})
     if names:
         return {name: f"{{{{ {name} }}}}" for name in names}

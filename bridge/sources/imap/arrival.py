@@ -51,15 +51,19 @@ class Arrival:
         """
         progress = self._opened.progress
         cursor = progress.cursor or await self._memory.cursor(self._mailbox, self._name)
+        if progress.cursor is None and cursor is not None:
+            progress.beside.standing.marked = cursor.marked
         if cursor is None:
             await self._first_sight()
         elif cursor.uidvalidity != self._selected.uidvalidity:
             await self._renewed()
         else:
             progress.cursor = cursor
+        await self._opened.beside.arrive()
         handled = progress.cursor.uid if progress.cursor else 0
         if self._selected.uidnext is None or self._selected.uidnext - 1 > handled:
             await self._opened.catch_up()
+        await self._opened.beside.arrived(handled)
 
     def _at(self, uid: int) -> Cursor:
         return Cursor(mailbox=self._mailbox, folder=self._name, uidvalidity=self._selected.uidvalidity, uid=uid)

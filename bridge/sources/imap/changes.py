@@ -17,7 +17,7 @@ from bridge.sources.imap import connection as connection_
 _ATOM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&'+,-./:;<=>?@^_`|~")
 _LATER = {b"UNAVAILABLE", b"INUSE", b"SERVERBUG", b"EXPUNGEISSUED"}  # RFC 5530: it may work in a while
 _NO_FOLDER = {b"TRYCREATE", b"NONEXISTENT"}
-_ONLY_MARKED = "ok, but only marked \\Deleted: the server has no UIDPLUS"
+ONLY_MARKED = "ok, but only marked \\Deleted: the server has no UIDPLUS"
 
 _THERE = "ok, it is there"
 
@@ -118,14 +118,14 @@ async def _copy_and_delete(connection: connection_.Connection, run: Sequence[Mai
         raise ForAll(f"copied to {target!r}, but still here as well: {error}", code=error.code) from error
     for each in run:
         copied.pop(each.id, None)
-    return done if done.code == _ONLY_MARKED else Done(code=done.code, places=places)
+    return done if done.code == ONLY_MARKED else Done(code=done.code, places=places)
 
 
 async def _delete(connection: connection_.Connection, uids: bytes, _argument: str) -> Done:
     """Never a bare EXPUNGE: it would take mails with it that somebody else has marked."""
     await _store(connection, uids, b"\\Deleted")
     if b"UIDPLUS" not in connection.capabilities:
-        return Done(code=_ONLY_MARKED)
+        return Done(code=ONLY_MARKED)
     return await _done(connection, b"UID EXPUNGE " + uids)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from bridge import errors
 from bridge.delivery import MailChange, Receipt
@@ -17,6 +19,7 @@ _LAST = frozenset({"move", "delete"})  # after which nothing more can be done to
 _REMEMBERED = 10_000  # moves that were half done
 
 Result = Receipt | Exception
+Done = TypeVar("Done")
 
 
 class Commands:
@@ -31,11 +34,29 @@ class Commands:
 
     async def change(self, changes: Sequence[MailChange]) -> list[Result]:
         """One result a change, in order: a receipt, ``errors.Retryable`` or ``errors.Permanent``."""
+        async with self._mine():
+            return await self._all(changes)
+
+    async def use(self, work: Callable[[connection_.Connection], Awaitable[Done]]) -> Done:
+        """Lends the connection, with any folder open or none, for something else than a change.
+
+        Raises:
+            errors.SourceError: there is none, or what the work raises.
+        """
+        async with self._mine():
+            try:
+                return await work(await self._connected())
+            except errors.Disconnected:
+                self.close()
+                raise
+
+    @contextlib.asynccontextmanager
+    async def _mine(self) -> AsyncIterator[None]:
         async with self._turn:
             self._keep()
             try:
                 await self._look_first()
-                return await self._all(changes)
+                yield
             except asyncio.CancelledError:
                 self.close()  # an answer is under way that nobody reads any more
                 raise

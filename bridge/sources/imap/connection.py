@@ -21,6 +21,11 @@ _GREETING = re.compile(rb"\* (OK|PREAUTH|BYE)(?: (.*))?\Z", re.IGNORECASE | re.D
 _EVENT = re.compile(rb"\* (\d{1,20}) (EXISTS|EXPUNGE|FETCH)\b", re.IGNORECASE)
 _STATUS = re.compile(rb"\* (OK|BYE)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
 _TAGGED = re.compile(rb"[A-Za-z0-9]+ (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
+# The answer to DONE, UID SEARCH and IDLE where there is nothing new: of UIDs that of the last mail, and not a word more
+_NOTHING_NEW = re.compile(
+    rb"(\w+) OK\b[^\r\n]*\r\n(?:\* SEARCH ?(\d{0,10}) ?\r\n)?(\w+) OK\b[^\r\n]*\r\n\+[^\r\n]*\r\n"
+)
+_BEGINS_SO = re.compile(rb"(?:(?:\w+ OK|\* SEARCH)\b[^\r\n]{0,500}\r\n){0,3}[^\r\n]{0,500}\r?")
 _ANSWER_BYTES = 256 * 1024 * 1024  # of one command; chunks are far below
 _TURNS = 4  # of an AUTHENTICATE
 
@@ -35,6 +40,7 @@ class Answer:
     status: str  # OK | NO | BAD; "+" for an IDLE that has begun
     text: bytes
     untagged: list[frames.Pieces]
+    tag: bytes = b""
 
     @property
     def ok(self) -> bool:
@@ -52,6 +58,7 @@ class Selected:
     uidvalidity: int
     uidnext: int | None  # some servers do not say
     exists: int
+    modseq: int | None = None  # RFC 7162, where it was asked for and there is one
 
 
 class Connection:
@@ -210,6 +217,28 @@ class Connection:
             else:
                 raise errors.Disconnected(f"the server answered out of turn: {client.readable(first)}")
 
+    def nothing_from(self, uid: int) -> bool | None:
+        """Takes in what there is of the answer to ``UID SEARCH UID {uid}:*``, posted out of IDLE and with IDLE behind
+        it, without waiting: True where it is whole, has no such mail and nothing else, so that nobody need look at it;
+        False where it is anything more, and left to ``collect``; None while it is not whole.
+
+        Raises:
+            errors.Disconnected: the server closed the connection.
+        """
+        arrived = self._line.frames
+        while self._line.read():
+            if found := arrived.whole(_NOTHING_NEW):
+                (done, _), (search, _), (idle, _) = self._awaited
+                if (found[1], found[3]) != (done, search) or (found[2] and not 0 < int(found[2]) < uid):
+                    return False
+                arrived.clear()
+                self._awaited.clear()
+                self._idle_tag = idle
+                return True
+            if not arrived.whole(_BEGINS_SO):
+                return False
+        return None
+
     def hear(self) -> bool:
         """Takes in what the server says of itself while in IDLE, without waiting; whether there may be more at once.
 
@@ -239,12 +268,16 @@ class Connection:
             if kind == b"EXISTS":
                 self.news.tells(number, at=self._line.read_at)
             elif kind == b"EXPUNGE":
-                self.news.removes()
-            elif len(pieces) > 1:  # else flags that changed, no mail
+                self.news.removes(at=self._line.read_at)
+            elif self.news.marks(pieces, at=self._line.read_at):  # flags that changed, no mail
+                return self.news.streaming
+            elif len(pieces) > 1:
                 self._line.extend()
                 return self.news.brings(number, pieces, asked=any(kind == "fetch" for _, kind in self._awaited))
         elif status := _STATUS.match(pieces[0]):
             self._told(status[1].upper(), status[2] or b"")
+        elif is_named(pieces, b"VANISHED "):
+            self.news.vanishes(pieces[0], at=self._line.read_at)
         return False
 
     def _told(self, status: bytes, text: bytes) -> None:
@@ -257,20 +290,25 @@ class Connection:
             raise errors.Disconnected("the folder's UIDVALIDITY changed")
 
     async def notify(self, items: bytes) -> bool:
-        """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2). Whether it does."""
-        (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge))" % items)
+        """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2), and to go on
+        telling of flags that change. Whether it does.
+        """
+        (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge FlagChange))" % items)
         self.news.notified = answer.ok
         return answer.ok
 
-    async def select(self, folder: str, *, read_only: bool) -> Selected:
-        """Opens a folder (EXAMINE or SELECT).
+    async def select(self, folder: str, *, read_only: bool, condstore: bool = False) -> Selected:
+        """Opens a folder (EXAMINE or SELECT), with CONDSTORE where it is wanted and the server does not mind.
 
         Raises:
             errors.FolderMissing: there is none of that name; the message names those that there are.
             errors.SourceError: it cannot be opened.
         """
         self.selected = None
-        (answer,) = await self.run((b"EXAMINE " if read_only else b"SELECT ") + client.folder_name(folder))
+        command = (b"EXAMINE " if read_only else b"SELECT ") + client.folder_name(folder)
+        (answer,) = await self.run(command + b" (CONDSTORE)" if condstore else command)
+        if condstore and answer.status == "BAD":
+            (answer,) = await self.run(command)
         if not answer.ok:
             raise await self._unopened(folder, answer)
         told = _numbers(answer.untagged)
@@ -281,7 +319,8 @@ class Connection:
             response.checked(uidnext - 1 or 1, "UIDNEXT")  # that of a folder whose UIDs are used up is one too large
         self.selected = (folder, uidvalidity)
         self.news.looking()
-        return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.news.exists)
+        modseq = (told.get(b"HIGHESTMODSEQ") or None) if condstore else None
+        return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.news.exists, modseq=modseq)
 
     async def _unopened(self, folder: str, answer: Answer) -> errors.SourceError:
         if answer.code in LATER:
@@ -321,8 +360,18 @@ class Connection:
     def heard(self) -> float | None:
         return self._wire.heard if self._wire else None
 
+    @property
+    def remaining_s(self) -> float:
+        """Until the deadline of the answer that is under way."""
+        return self._line.remaining_s
+
     def fileno(self) -> int:
         return self._line.fileno()
+
+    def hang_up(self) -> None:
+        """Ends it under whoever reads from it, who is told that it is closed. Any number of times."""
+        if self._wire is not None:
+            self._wire.hang_up()
 
     def close(self) -> None:
         """Closes without a word: LOGOUT would be one more answer to wait for. Any number of times."""
@@ -336,6 +385,11 @@ def _shared(capabilities: frozenset[bytes]) -> frozenset[bytes]:
     return capabilities
 
 
+def from_on(uid: int) -> bytes:
+    """What to search for; the last mail is in ``n:*`` too, however low its UID (RFC 9051, section 9, seq-range)."""
+    return b"UID %d:*" % uid
+
+
 def is_named(pieces: frames.Pieces, name: bytes) -> bool:
     return pieces[0][2 : 2 + len(name)].upper() == name
 
@@ -344,7 +398,8 @@ def _tagged(line: bytes, untagged: list[frames.Pieces]) -> Answer:
     match = _TAGGED.match(line)
     if match is None:
         raise errors.Disconnected(f"the server's answer cannot be read: {client.readable(line)}")
-    return Answer(status=match[1].upper().decode(), text=match[2] or b"", untagged=untagged)
+    status, text = match[1].upper().decode(), match[2] or b""
+    return Answer(status=status, text=text, untagged=untagged, tag=line.partition(b" ")[0])
 
 
 def _numbers(untagged: list[frames.Pieces]) -> dict[bytes, int]:

@@ -13,6 +13,7 @@ from bridge import errors
 LINE_BYTES = 1_000_000  # of one line; BODYSTRUCTURE of a mail with hundreds of parts is far below
 SEARCH_BYTES = 32 * 1024 * 1024  # of the answer to a search: three million UIDs stand in one line
 LITERAL_BYTES = 64 * 1024 * 1024  # more than any part that a rule may ask for
+_LISTS = frozenset({b"* SEARCH ", b"* ESEARCH", b"* VANISHE"})  # of UIDs
 _LITERAL = re.compile(rb"\{(\d{1,12})\+?\}\Z")
 
 Pieces = list[bytes]
@@ -58,7 +59,17 @@ class Frames:
 
     def _most(self) -> int:
         begins = bytes(self._buffer[self._start : self._start + 9]).upper()
-        return SEARCH_BYTES if begins == b"* SEARCH " else LINE_BYTES
+        return SEARCH_BYTES if begins in _LISTS else LINE_BYTES
+
+    def whole(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """All that is there, from the beginning of a response on, if it is this; it stays there."""
+        if self._pieces or self._missing is not None:
+            return None
+        return pattern.fullmatch(self._buffer, self._start)
+
+    def clear(self) -> None:
+        """What is there was read by ``whole``."""
+        self._buffer, self._start, self._looked = bytearray(), 0, 0  # thousands of these lie idle
 
     def octets(self, count: int) -> bytes | None:
         """The next ``count`` octets, or None while they are not all there."""
@@ -88,6 +99,6 @@ class Frames:
             if announced is None:
                 whole, self._pieces = self._pieces, []
                 if not len(self):
-                    self._buffer, self._start, self._looked = bytearray(), 0, 0  # thousands of these lie idle
+                    self.clear()
                 return whole
             self._missing = int(announced[1])

@@ -18,6 +18,7 @@ CONNECTING_AT_ONCE = 16  # connections being made to one host at a time; a faili
 _LOOKUPS_AT_ONCE = 4
 _LONG_S = 10.0  # waits longer than this may end up to a tick late
 _TICK_S = 1.0
+_RINGS_AT_ONCE = 16  # then whoever else has something to do has a turn
 
 Addresses = list[tuple[Any, ...]]
 
@@ -28,27 +29,37 @@ class Waitable(Protocol):
     def fileno(self) -> int: ...
 
 
+class Sleeper(Protocol):
+    """Whose time may come."""
+
+    def ring(self) -> None:
+        """It has come. Raises nothing."""
+
+
+Alarm = asyncio.TimerHandle | int  # of a short wait, or the tick of a long one
+
+
 class _Alarms:
     """Ends the long waits whose time is over, by the tick: a set entry each, and one timer for all of them."""
 
     def __init__(self) -> None:
-        self._due: dict[int, set[asyncio.Future[bool]]] = {}
+        self._due: dict[int, set[Sleeper]] = {}
         self._next = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
-    def add(self, future: asyncio.Future[bool], at: float) -> int:
+    def add(self, sleeper: Sleeper, at: float) -> int:
         tick = math.ceil(at / _TICK_S)
         waiting = self._due.get(tick)
         if waiting is None:
             waiting = self._due[tick] = set()
             if self._timer is None or tick < self._next:
                 self._arm(tick)
-        waiting.add(future)
+        waiting.add(sleeper)
         return tick
 
-    def drop(self, tick: int, future: asyncio.Future[bool]) -> None:
+    def drop(self, tick: int, sleeper: Sleeper) -> None:
         if waiting := self._due.get(tick):
-            waiting.discard(future)
+            waiting.discard(sleeper)
 
     def _arm(self, tick: int) -> None:
         if self._timer is not None:
@@ -57,11 +68,35 @@ class _Alarms:
         self._timer = asyncio.get_running_loop().call_at(tick * _TICK_S, self._ring)
 
     def _ring(self) -> None:
+        waiting = self._due[self._next]
+        for _ in range(min(len(waiting), _RINGS_AT_ONCE)):
+            waiting.pop().ring()
+        if waiting:
+            self._timer = asyncio.get_running_loop().call_soon(self._ring)
+            return
         self._timer = None
-        for future in self._due.pop(self._next, ()):
-            _resolve(future, False)
+        del self._due[self._next]
         if self._due:
             self._arm(min(self._due))
+
+
+class _Wait:
+    """A coroutine's, for something to happen, such as something to read: True when it has."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: asyncio.Future[bool] | None = None) -> None:
+        self.future = future or asyncio.get_running_loop().create_future()
+
+    def ready(self) -> None:
+        self._end(True)
+
+    def ring(self) -> None:
+        self._end(False)
+
+    def _end(self, readable: bool) -> None:
+        if not self.future.done():
+            self.future.set_result(readable)
 
 
 @dataclasses.dataclass
@@ -135,26 +170,37 @@ class Hub:
         descriptor = connection.fileno()
         if descriptor < 0:
             return True  # closed under us: reading will say so
-        future: asyncio.Future[bool] = loop.create_future()
-        loop.add_reader(descriptor, _resolve, future, True)
+        wait = _Wait()
+        loop.add_reader(descriptor, wait.ready)
+        alarm = self.alarm(wait, within_s=within_s)
         try:
-            return await self._within(future, within_s)
+            return await wait.future
         finally:
+            self.call_off(alarm, wait)
             loop.remove_reader(descriptor)
 
-    async def _within(self, future: asyncio.Future[bool], within_s: float) -> bool:
-        loop = asyncio.get_running_loop()
-        if within_s < _LONG_S:
-            alarm = loop.call_later(within_s, _resolve, future, False)
-            try:
-                return await future
-            finally:
-                alarm.cancel()
-        tick = self._alarms.add(future, loop.time() + within_s)
+    async def within(self, future: asyncio.Future[bool], within_s: float) -> bool:
+        """Waits for the future, for no longer than that; then it is done, with False."""
+        wait = _Wait(future)
+        alarm = self.alarm(wait, within_s=within_s)
         try:
             return await future
         finally:
-            self._alarms.drop(tick, future)
+            self.call_off(alarm, wait)
+
+    def alarm(self, sleeper: Sleeper, *, within_s: float) -> Alarm:
+        """Rings when that time is over; up to a tick late where it is long."""
+        loop = asyncio.get_running_loop()
+        if within_s < _LONG_S:
+            return loop.call_later(within_s, sleeper.ring)
+        return self._alarms.add(sleeper, loop.time() + within_s)
+
+    def call_off(self, alarm: Alarm, sleeper: Sleeper) -> None:
+        """Any number of times."""
+        if isinstance(alarm, int):
+            self._alarms.drop(alarm, sleeper)
+        else:
+            alarm.cancel()
 
     async def addresses(self, host: str, port: int) -> Addresses:
         """As ``getaddrinfo`` gives them: (family, type, protocol, name, address); one lookup for all who ask meanwhile.
@@ -228,8 +274,3 @@ class Turn:
         if self._mine:
             self._mine = False
             self._lock.release()
-
-
-def _resolve(future: asyncio.Future[bool], value: bool) -> None:
-    if not future.done():
-        future.set_result(value)

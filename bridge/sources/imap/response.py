@@ -32,6 +32,7 @@ _CODE = re.compile(rb"\[([^\s\]]+)(?: ([^\]]*))?\]")
 _DATE = re.compile(rb"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\s*")
 _SET = rb"\d{1,10}(?::\d{1,10})?(?:,\d{1,10}(?::\d{1,10})?)*"
 _COPIED = re.compile(rb"(\d{1,10}) (%s) (%s)" % (_SET, _SET))
+_ESEARCH = re.compile(rb'\* ESEARCH \(TAG "?([^\s"()]+)"?\)(.*)', re.IGNORECASE | re.DOTALL)
 _COPIED_AT_ONCE = 1_000
 _SECTION = re.compile(r"[0-9A-Z.]{1,200}")
 MOST = 2**32 - 1  # the largest number that there is in IMAP, but for sizes
@@ -141,7 +142,7 @@ def uid_of(pieces: frames.Pieces) -> int | None:
 
 
 def uids(untagged: list[frames.Pieces]) -> list[int]:
-    """The UIDs of a SEARCH's answer, ascending (RFC 9051, section 7.3.4; RFC 4731 for ESEARCH is not asked for).
+    """The UIDs of a SEARCH's answer, ascending (RFC 9051, section 7.3.4; ``extended`` reads ESEARCH).
 
     Raises:
         errors.SourceError: one of them is none that can be.
@@ -153,6 +154,22 @@ def uids(untagged: list[frames.Pieces]) -> list[int]:
     for extreme in (min(found), max(found)) if found else ():
         checked(extreme, "UID")
     return sorted(found)
+
+
+def listed(untagged: list[frames.Pieces]) -> int:
+    """How many a SEARCH found."""
+    return sum(len(pieces[0].split()) - 2 for pieces in untagged if pieces[0][:9].upper() == b"* SEARCH ")
+
+
+def extended(untagged: list[frames.Pieces]) -> dict[bytes, dict[bytes, bytes]]:
+    """The answers to searches with RETURN: tag → ``{b"COUNT": b"5", b"ALL": b"1:5"}`` (RFC 4731, section 3.1)."""
+    found: dict[bytes, dict[bytes, bytes]] = {}
+    for pieces in untagged:
+        if match := _ESEARCH.fullmatch(pieces[0]):
+            words = match[2].split()
+            words = words[1:] if words and words[0].upper() == b"UID" else words
+            found[match[1]] = {name.upper(): value for name, value in zip(words[::2], words[1::2], strict=False)}
+    return found
 
 
 def copied(argument: bytes) -> dict[int, str]:

@@ -75,7 +75,9 @@ class Wire:
         """The answer is under way: from here it has the whole time again."""
         self._deadline = time.monotonic() + self.timeout_s
 
-    def _remaining_s(self) -> float:
+    @property
+    def remaining_s(self) -> float:
+        """Until the answer's deadline."""
         return self._deadline - time.monotonic()
 
     async def fill(self) -> None:
@@ -85,17 +87,26 @@ class Wire:
         Raises:
             errors.Disconnected: the server closed the connection, or said nothing in time.
         """
-        while self._remaining_s() > 0:
-            try:
-                data = self.sock.recv(_CHUNK)
-            except _NOT_NOW:
-                await self._hub.readable(self, within_s=max(self._remaining_s(), 0))
-            except (OSError, ValueError) as error:
-                raise errors.Disconnected(f"the connection is gone: {error}") from error
-            else:
-                self._take(data)
+        while self.remaining_s > 0:
+            if self.read():
                 return
+            await self._hub.readable(self, within_s=max(self.remaining_s, 0))
         raise errors.Disconnected(f"no answer within {self.timeout_s:g} s")
+
+    def read(self) -> bool:
+        """Takes the next piece of what is there (of TLS a whole record), without waiting; False where nothing is.
+
+        Raises:
+            errors.Disconnected: the server closed the connection.
+        """
+        try:
+            data = self.sock.recv(_CHUNK)
+        except _NOT_NOW:
+            return False
+        except (OSError, ValueError) as error:
+            raise errors.Disconnected(f"the connection is gone: {error}") from error
+        self._take(data)
+        return True
 
     def drain(self) -> bool:
         """Takes what is there without waiting; whether there may be more at once.
@@ -106,13 +117,9 @@ class Wire:
             errors.Disconnected: the server closed the connection.
         """
         before = self.bytes_read
-        try:
-            while self.bytes_read - before < _HEAR_BYTES:
-                self._take(self.sock.recv(_CHUNK))
-        except _NOT_NOW:
-            return False
-        except (OSError, ValueError) as error:
-            raise errors.Disconnected(f"the connection is gone: {error}") from error
+        while self.bytes_read - before < _HEAR_BYTES:
+            if not self.read():
+                return False
         return True
 
     def _take(self, data: bytes) -> None:
@@ -134,9 +141,13 @@ class Wire:
             await self.fill()
         return pieces
 
-    def close(self) -> None:
-        """Closes without a word. Any number of times."""
+    def hang_up(self) -> None:
+        """Nothing comes any more: whoever waits for it finds that out. Any number of times."""
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not TLS's, which would say goodbye and wait
+
+    def close(self) -> None:
+        """Closes without a word. Any number of times."""
+        self.hang_up()
         with contextlib.suppress(OSError):
             self.sock.close()

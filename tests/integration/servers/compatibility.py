@@ -50,6 +50,12 @@ ROWS = {
         "test_moves_make_the_folder_and_take_the_mail_along_and_nobody_else_s",
         "test_deletes_take_this_mail_and_nobody_else_s",
     ),
+    "flagged, unflagged, seen, gone: told as they happen": (
+        "test_what_others_do_to_mails_is_told_as_it_happens",
+        "test_a_mail_that_is_gone_is_told_from_its_remembered_header",
+    ),
+    "the same while away": ("test_what_happened_while_away_is_told_once",),
+    "mails counted as they come, change and go": ("test_mails_are_counted_as_they_come_change_and_go",),
     "implicit TLS and STARTTLS": ("test_mail_comes_over_tls_that_our_own_ca_vouches_for",),
 }
 

@@ -31,6 +31,7 @@ async def test_start_now_handles_nothing_old_and_what_is_pushed_comes(server: Im
     server.deliver(count=3)
     async with watching.Watching(watching.settings(server)) as watched:
         await watched.are("live")
+        await servers.until(lambda: watched.batches, what="the first commit")
         assert [(batch.cursor.uid, batch.mails) for batch in watched.batches] == [(3, ())]
         await deliver(server, subject="fresh")
         await watched.have(1)
@@ -224,8 +225,7 @@ async def test_one_push_costs_at_most_one_round_trip(
         await watched.are("live")
         await deliver(server)
         await watched.have(1)
-        await servers.until(lambda: watched.source._watchers[0]._connection.idling, what="IDLE")
-        before = watched.state().round_trips
+        before = (await watched.at_rest()).round_trips
         await deliver(server)
         await watched.have(2)
         spent = watched.state().round_trips - before

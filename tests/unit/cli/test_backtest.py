@@ -38,3 +38,13 @@ def test_what_a_throttle_suppresses_is_shown_and_does_not_count_as_firing(capsys
 def test_the_json_says_so_too(capsys: pytest.CaptureFixture[str]) -> None:
     lines = told(command._Json(), capsys, "Motion 1", "Motion 2")
     assert [json.loads(line)["rules"][0].get("suppressed") for line in lines] == [None, True]
+
+
+def test_rules_of_other_events_are_not_tried_and_that_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    starred = making.rule(name="starred", event="flagged")
+    report = command._Tables(config.Settings(name="test", rules=(THROTTLED, starred)), compares=False)
+    assert told(report, capsys, "Motion 1")[-3:] == [
+        "1 mails, 1 fire a rule",
+        "1 r",
+        "- starred: not tried, its event is flagged",
+    ]

@@ -73,6 +73,30 @@ def test_a_mail_is_looked_at_by_the_rules_in_their_order(folder: Path) -> None:
     assert check(folder, f"{CONFIG}      {stopped}\n", "--tests").exit_code == 0
 
 
+EVENTS = """
+  - name: unread
+    event: count
+    when: { flags: "!seen", subject: motion }
+    then: { sink: out }
+    tests:
+      - { mail: [mails/motion.eml, mails/news.eml, mails/urgent.eml], expect: { payload: "2", values: { count: 2 } } }
+      - { mail: [mails/motion.eml, mails/news.eml], expect: { because: when.subject } }
+      - { mail: mails/motion.eml, flags: [seen, $x], expect: false }
+  - name: starred
+    event: flagged
+    when: { flags: flagged }
+    then: { sink: out, payload: x, expires: 5m }
+    tests:
+      - { mail: mails/motion.eml, at: "2026-12-24T07:30", expect: { payload: x, options: { expires_s: 300 } } }
+"""
+
+
+def test_a_rule_is_tested_with_its_own_event(folder: Path) -> None:
+    result = check(folder, CONFIG + EVENTS.lstrip("\n"), "--tests")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1] == "6 tests: all passed"
+
+
 @pytest.mark.parametrize(
     ("test", "place", "said"),
     [

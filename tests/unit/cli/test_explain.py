@@ -143,13 +143,52 @@ def test_a_mailbox_can_be_chosen() -> None:
     assert rules[0]["conditions"] == [{"path": "mailboxes", "held": False, "wanted": "home", "saw": "work"}]
 
 
+EVENTS = """
+  - { name: starred, event: flagged, when: { flags: flagged }, then: { sink: out, payload: "{{ mail.flags | join }}" } }
+  - { name: unread, event: count, when: { flags: "!seen", subject: motion }, then: { sink: out, expires: 5m } }
+  - { name: left, event: gone, when: { max_age: 1s }, then: { sink: out, expires: 5m, payload: x } }
+"""
+
+
+def explained(folder: Path, *args: str) -> list[dict[str, list[str]]]:
+    """Of each mail, what each rule that matches sends."""
+    (folder / "mailwire.yaml").write_text(CONFIG + EVENTS.lstrip("\n"))
+    (folder / "door.eml").write_bytes(MAIL.replace(b"Motion at", b"Door"))
+    result = run("--json", *args)
+    assert result.exit_code == 0, result.output
+    mails = [json.loads(line)["rules"] for line in result.stdout.splitlines()]
+    return [
+        {one["name"]: [sent["payload"] for sent in one["deliveries"]] for one in mail if one["matched"]}
+        for mail in mails
+    ]
+
+
+def test_only_rules_of_the_event_are_tried(folder: Path) -> None:
+    assert explained(folder, "motion.eml") == [{"motion": ['{"place":"Hall"}']}]
+    assert explained(folder, "--event", "flagged", "motion.eml") == [{"starred": ["\\Flagged"]}]
+    assert explained(folder, "--event", "seen", "motion.eml") == [{}]
+    lines = [line.strip(" │├└─") for line in run("--event", "seen", "motion.eml").output.splitlines()]
+    assert "because event: wanted new; saw seen" in lines
+
+
+def test_an_event_happens_when_the_mail_is_looked_at(folder: Path) -> None:
+    assert explained(folder, "--event", "gone", "--at", "2026-12-24T07:30", "motion.eml") == [{"left": ["x"]}]
+    tree = run("--event", "gone", "--at", "2026-12-24T07:30", "motion.eml").output
+    assert "expires 5m after the event, at 2026-12-24 07:35:00+01:00" in tree
+
+
+def test_the_mails_that_count_are_numbered(folder: Path) -> None:
+    mails = ["motion.eml", "door.eml", "motion.eml"]
+    assert explained(folder, "--event", "count", *mails) == [{"unread": ["1"]}, {}, {"unread": ["2"]}]
+
+
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("args", "said"),
     [
         (("--mailbox", "wrok", "motion.eml"), 'no mailbox is called "wrok"'),
         (("--at", "noon", "motion.eml"), '"noon" is no time'),
-        (("--event", "flagged", "motion.eml"), '"flagged" is not yet supported'),
+        (("--event", "flaged", "motion.eml"), 'did you mean "flagged"?'),
         (("--event", "nwe", "motion.eml"), 'no event is called "nwe"'),
         (("nothing.eml",), "nothing.eml"),
         ((), "MAIL.eml"),

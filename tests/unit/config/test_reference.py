@@ -64,7 +64,7 @@ def slip(word: str) -> str:
 def test_it_loads() -> None:
     found = config.load(CONFIG / "mailwire.yaml", environ={})
     assert {sink.type for sink in found.sinks.values()} == {"mqtt", "coap", "http", "log"}
-    assert len(found.rules) == 8
+    assert len(found.rules) == 11
 
 
 def test_its_commented_out_keys_are_known(tmp_path: Path) -> None:

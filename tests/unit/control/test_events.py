@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge import errors, events, rules, sinks, testing
+from bridge import errors, events, rules, sinks, sources, testing
 from bridge.control import events as news
 
 TOPIC = "mailwire/house/events"
@@ -180,3 +180,18 @@ async def test_what_a_throttle_dropped_is_told_as_a_count_and_no_firing(far: Far
             "since": "2026-11-01T11:59:00Z",
         }
     ]
+
+
+async def test_a_canary_that_came_and_one_that_was_lost(far: Far) -> None:
+    came = sources.RoundTrip(
+        mailbox="home", folder="INBOX", at=1.0, append_s=0.0421, push_s=0.5, fetch_s=0.001, total_s=0.55
+    )
+    lost = sources.RoundTrip(mailbox="home", folder="INBOX", at=1.0, failed="append", reason="over quota")
+    async with telling(far) as told:
+        told(events.CanaryEnded(trip=came))
+        told(events.CanaryEnded(trip=lost))
+        assert await far.until_heard(2) == ["canary_came", "canary_lost"]
+    times = {"append_s": 0.042, "push_s": 0.5, "fetch_s": 0.001, "total_s": 0.55}
+    where = {"time": far.heard[0]["time"], "mailbox": "home", "folder": "INBOX"}
+    assert far.heard[0] == {"event": "canary_came", **where, **times}
+    assert far.heard[1] == {"event": "canary_lost", **where, "hop": "append", "reason": "over quota"}

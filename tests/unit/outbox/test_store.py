@@ -157,16 +157,66 @@ def test_the_migrations_lead_to_the_schema_of_the_tables(tmp_path: Path) -> None
     assert _shape(fresh) == _shape(migrated)
 
 
-async def test_an_older_state_is_brought_up_to_date_with_what_it_holds(url: str, tmp_path: Path) -> None:
+def _make(url: str, revision: str) -> None:
+    """An empty state as it was then."""
     script = f"""
 from alembic import command
 from alembic.config import Config
 config = Config()
 config.set_main_option("script_location", {str(Path(tables.__file__).with_name("migrations"))!r})
 config.attributes["url"] = {url!r}
-command.upgrade(config, "0001")
+command.upgrade(config, {revision!r})
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def _fill_0002(path: Path) -> None:
+    """A mail whose deliveries have not ended, one that is done, and one that is dead."""
+    plan = '[{"rule": "r", "after": [["seen", ""]], "failed": []}]'
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO folders VALUES (1, 'home', 'INBOX', 1, 7, 0.0)")
+        connection.executemany(
+            "INSERT INTO mails VALUES (1, 1, ?, ?, 0.0, ?, ?)",
+            [(5, "done", None, None), (6, "dead", None, "too much"), (7, "f", plan, None)],
+        )
+        connection.execute(
+            "INSERT INTO deliveries VALUES (1, 'i', 1, 1, 7, 'home', 'INBOX', 'r', 'broker', 't', 'main', 'pending',"
+            " x'78', 'text/plain', '{}', 0.0, 0.0, NULL, NULL, NULL, NULL, 0, '', '', NULL, NULL)"
+        )
+    connection.close()
+
+
+async def test_a_state_of_before_events_goes_on_where_it_was(url: str, tmp_path: Path) -> None:
+    _make(url, "0002")
+    _fill_0002(tmp_path / "state.db")
+    async with Store(url) as store:
+        cursor = await store.cursor("home", "INBOX")
+        elsewhere = [(testing.place(uid, folder="Alarms"), name) for uid, name in ((1, "done"), (2, "f"), (3, "new"))]
+        assert await store.handled(elsewhere) == [True, True, False]
+        await store.record(Bench.cursor(7), [entry(7, fingerprint="f", firings=[])])  # it is the same mail
+        await store.settle([outbox.Outcome(delivery_id="i", state="delivered")])
+        assert await store.counts() == {"broker": {"delivered": 1}, "@home": {"pending": 1}}
+    assert cursor is not None
+    assert (cursor.uid, cursor.marked) == (7, None)
+
+
+def test_a_migration_that_is_cut_short_leaves_the_state_as_it_was(url: str, tmp_path: Path) -> None:
+    _make(url, "0002")
+    _fill_0002(tmp_path / "state.db")
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.execute("CREATE TABLE marks (in_the_way)")
+    before = _shape(tmp_path / "state.db")
+    with pytest.raises(errors.StoreError):
+        database.connect(url)
+    assert _shape(tmp_path / "state.db") == before
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.execute("DROP TABLE marks")
+    connection.close()
+    database.connect(url).dispose()
+
+
+async def test_an_older_state_is_brought_up_to_date_with_what_it_holds(url: str, tmp_path: Path) -> None:
+    _make(url, "0001")
     with sqlite3.connect(tmp_path / "state.db") as connection:
         connection.execute("INSERT INTO folders VALUES (1, 'home', 'INBOX', 1, 7, 0.0)")
         connection.execute(

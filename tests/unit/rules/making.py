@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime
+import zoneinfo
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -15,6 +16,7 @@ from bridge.rules import engine, settings
 
 ARRIVED = datetime.datetime(2026, 11, 1, 12, 0, tzinfo=datetime.UTC)
 NOW = ARRIVED.timestamp() + 7
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 
 class Action(sinks.Action):

@@ -116,6 +116,7 @@ def test_when(when: dict[str, Any], held: bool) -> None:
         ({"Auto_Submitted": "auto-replied"}, True),
         ({"Auto_Submitted": "Auto-Replied; owner-email=x"}, True),
         ({"X_Autoreply": "yes"}, True),
+        ({"Auto_Submitted": "auto-generated", "X_Mailwire_Canary": "house run 1 2 3"}, True),
         ({"Return_Path": "<>"}, True),
         ({"Return_Path": "<cam@cameras.example>"}, False),
         ({"Content_Type": REPORT.format("delivery-status")}, True),

@@ -41,7 +41,6 @@ REPEATED = {"min": 3, "within": "10m"}
         ({"when": {"folder": 3}}, ("when", "folder"), "value_error"),
         ({"when": {"automatic": "yes"}}, ("when", "automatic"), "value_error"),
         ({"when": []}, ("when",), "model_type"),
-        ({"event": "gone"}, ("event",), "value_error"),
         ({"event": "nwe"}, ("event",), "literal_error"),
         ({"throttle": "5 a minute"}, ("throttle",), "value_error"),
         ({"throttle": "0/1m"}, ("throttle",), "value_error"),

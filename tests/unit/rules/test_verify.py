@@ -69,7 +69,7 @@ def test_a_good_rule_has_no_faults() -> None:
         (
             {"then": [{**GOOD, "payload": "{{ count }}"}]},
             ("then", 0, "payload"),
-            'the value "count" is not yet supported',
+            'the value "count" is known in a rule with event: count only',
         ),
         ({"then": [{**GOOD, "payload": "{{ result }}"}]}, ("then", 0, "payload"), 'unknown value "result"'),
         ({"then": [{**GOOD, "payload": "{{ mail.headers }}"}]}, ("then", 0, "payload"), 'unknown value "mail.headers"'),

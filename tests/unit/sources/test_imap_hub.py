@@ -126,6 +126,33 @@ async def test_a_long_wait_ends_by_the_tick(monkeypatch: pytest.MonkeyPatch) -> 
             one.close()
 
 
+class Sleeper:
+    def __init__(self, rung: list[int], number: int) -> None:
+        self.rung, self.number = rung, number
+
+    def ring(self) -> None:
+        self.rung.append(self.number)
+
+
+async def test_thousands_whose_time_comes_at_once_leave_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_LONG_S", 0.0)
+    monkeypatch.setattr(hub, "_TICK_S", 0.02)
+    hub_, rung = hub.Hub(), list[int]()
+    ours, theirs = socket.socketpair()
+    sleepers = [Sleeper(rung, number) for number in range(1_000)]
+    alarms = [hub_.alarm(sleeper, within_s=0.01) for sleeper in sleepers]
+    while not rung:
+        await asyncio.sleep(0)
+    assert len(rung) < 100
+    late = next(number for number in range(1_000) if number not in rung)
+    hub_.call_off(alarms[late], sleepers[late])
+    while len(rung) < 999:
+        await asyncio.sleep(0)
+    with ours, theirs:
+        assert not await hub_.readable(ours, within_s=0.01)  # and later ones still ring
+    assert sorted(rung) == [number for number in range(1_000) if number != late]
+
+
 async def test_who_asks_for_the_same_name_meanwhile_shares_the_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

@@ -156,7 +156,12 @@ class _Bridge:
         by, now = (settings.timezone, settings.name), time.time()
         watching = {name: watching_.of(name, rule_set, settings.rules, by=by, now=now) for name in settings.mailboxes}
         return (
-            intake_.Rulebook(rule_set=rule_set, zone=settings.timezone, bridge=settings.name),
+            intake_.Rulebook(
+                rule_set=rule_set,
+                zone=settings.timezone,
+                bridge=settings.name,
+                attachment_bytes=settings.limits.attachment,
+            ),
             watching,
             {name: self._sink(name, sink, settings) for name, sink in settings.sinks.items()},
             {name: self._mailbox(name, mailbox, watching[name]) for name, mailbox in settings.mailboxes.items()},

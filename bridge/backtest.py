@@ -26,7 +26,10 @@ class Bench:
 
     def judge(self, mail: Mail) -> Sequence[rules.Verdict]:
         """What comes of it, after the mails that were judged before."""
-        moment = rules.Moment(now=mail.received.timestamp(), zone=self.settings.timezone, bridge=self.settings.name)
+        settings, most = self.settings, self.settings.limits.attachment
+        moment = rules.Moment(
+            now=mail.received.timestamp(), zone=settings.timezone, bridge=settings.name, attachment_bytes=most
+        )
         return self.counted.judge(self.rule_set, mail, moment)
 
 

@@ -30,11 +30,22 @@ def lane(mailbox: str, folder: str, sink: str, target: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A payload that is too large to be held in memory."""
+
+    id: str = ""  # the store's name for it; "" as long as it is not kept there
+    size: int = 0  # octets
+    section: str = ""  # of its mail; known as long as the mail is
+    name: str = ""  # for people; the same
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """One message for one target, rendered: nothing of the rule or the mail is needed to send it.
 
     ``options`` holds the sink's own action fields after rendering (MQTT: ``topic qos retain``), JSON values only.
-    ``target`` is what order is kept by, and what people read: a topic, a path.
+    ``target`` is what order is kept by, and what people read: a topic, a path. With a ``file`` that is what is sent,
+    and ``payload`` is empty.
     """
 
     id: str
@@ -55,6 +66,12 @@ class Delivery:
     reset_at: float | None = None  # part "reset" only: due then instead, or at once if that has passed
     follows: str | None = None  # part "reset" only: the id of what it resets
     dead: str = ""  # why it could not be made (it does not fit, a value is missing): it is recorded as dead
+    file: File | None = None
+
+    @property
+    def size(self) -> int:
+        """Octets of what is sent."""
+        return len(self.payload) if self.file is None else self.file.size
 
     @property
     def lane(self) -> str:

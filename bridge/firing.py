@@ -11,14 +11,16 @@ import asyncio
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 from bridge import config, events, guests, outbox, sources
 from bridge.delivery import Delivery
 from bridge.mail import Mail
+from bridge.outbox import files
 from bridge.outbox.dispatcher import Dispatcher
 from bridge.outbox.store import Store
+from bridge.rules import files as files_
 
 _UNDONE_S = 5.0  # for what is under way when nobody waits any more
 
@@ -45,7 +47,8 @@ async def fire(
             Dispatcher(name, await stack.enter_async_context(guests.guest(settings, name)), store, onlooker=waiting)
             for name in dict.fromkeys(one.sink for one in at_once)
         ]
-        await _record(store, mail, at_once)
+        with store.files.keeping() as keeper:
+            await _record(store, mail, [await _kept(keeper, mail, one) for one in at_once])
         sending = [asyncio.create_task(dispatcher.run()) for dispatcher in dispatchers]
         try:
             await waiting.until_all_ended(timeout_s)
@@ -55,6 +58,19 @@ async def fire(
                 task.cancel()
             await asyncio.wait(sending)
     return waiting.left
+
+
+async def _kept(keeper: files.Keeper, mail: Mail, one: Delivery) -> Delivery:
+    """With its file in the store, if it has one."""
+    if one.file is None:
+        return one
+
+    async def pieces(section: str) -> AsyncIterator[bytes]:
+        for piece in files_.pieces(mail, section):
+            yield piece
+
+    kept = await keeper.keep(pieces(one.file.section), most=one.file.size)
+    return dataclasses.replace(one, file=dataclasses.replace(one.file, id=kept.id))
 
 
 async def _record(store: Store, mail: Mail, deliveries: Sequence[Delivery]) -> None:

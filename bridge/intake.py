@@ -22,15 +22,17 @@ import functools
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from bridge import backoff, counts, errors, events, outbox, rules, sources, turns
-from bridge.mail import Mail, Place
-from bridge.rules import ledger
+from bridge import backoff, counts, errors, events, fetching, outbox, rules, sources, turns
+from bridge.mail import Mail, Place, limits
+from bridge.rules import files, ledger
 
 log = structlog.get_logger()
+T = TypeVar("T")
+_Judged = tuple[outbox.Entry, Sequence[rules.Verdict]]  # what is recorded of a mail, and why
 _TURN_S = 0.01  # of evaluating, before the event loop gets its turn
 
 
@@ -43,29 +45,37 @@ class Rulebook:
     rule_set: rules.Rules
     zone: datetime.tzinfo = datetime.UTC
     bridge: str = ""
+    attachment_bytes: int = limits.STREAMED_BYTES
     clock: Callable[[], float] = time.time
 
     def __call__(self, mail: Mail) -> Mapping[str, int]:
         return self.rule_set.wants(mail)
 
-    async def judge(self, mail: Mail) -> Sequence[rules.Verdict]:
-        """What they make of a mail now; what may take long in a thread, so that the event loop has its turns."""
+    @property
+    def moment(self) -> rules.Moment:
+        """Now."""
+        return rules.Moment(
+            now=self.clock(), zone=self.zone, bridge=self.bridge, attachment_bytes=self.attachment_bytes
+        )
+
+    async def judge(self, mail: Mail, moment: rules.Moment) -> Sequence[rules.Verdict]:
+        """What they make of a mail; what may take long in a thread, so that the event loop has its turns."""
         if self.rule_set.heavy(mail):
-            return await asyncio.to_thread(self.rule_set.evaluate, mail, self._moment)
-        return self.rule_set.evaluate(mail, self._moment)
+            return await asyncio.to_thread(self.rule_set.evaluate, mail, moment)
+        return self.rule_set.evaluate(mail, moment)
 
     async def counted(self, mail: Mail) -> counts.Judged:
         """Which of them count it now."""
         return await asyncio.to_thread(self._counted, mail) if self.rule_set.heavy(mail) else self._counted(mail)
 
     def _counted(self, mail: Mail) -> counts.Judged:
-        moment = self._moment
+        moment = self.moment
         by = self.rule_set.counted_by(mail, moment)
         return counts.Judged(rules=by, until=self.rule_set.counts_until(mail, moment))
 
     def count(self, rule: str, number: int, *, mailbox: str, occurrence: int) -> tuple[Mail, Sequence[rules.Verdict]]:
         """What a rule makes of the number of its mails, and the mail that stands for all of them."""
-        moment = self._moment
+        moment = self.moment
         blank = Mail(
             place=Place(mailbox=mailbox, folder="", uidvalidity=0, uid=occurrence),
             head=b"",
@@ -75,10 +85,6 @@ class Rulebook:
             occurrence=occurrence,
         )
         return blank, (self.rule_set.count(rule, number, blank, moment),)
-
-    @property
-    def _moment(self) -> rules.Moment:
-        return rules.Moment(now=self.clock(), zone=self.zone, bridge=self.bridge)
 
 
 class _Counting:
@@ -93,7 +99,7 @@ class _Counting:
         self.alarm.set(self.numbers.next_time)
 
 
-class Recorder(Protocol):
+class Recorder(fetching.Keeps, Protocol):
     """What the intake asks of the store."""
 
     async def handled(self, mails: Sequence[tuple[Place, str]]) -> list[bool]: ...
@@ -130,19 +136,20 @@ class Intake:
         """Until the source ends."""
         try:
             async for batch in self._source.batches():
-                await self._until_recorded(functools.partial(self.handle, batch), batch.cursor)
+                left: sources.Batch | None = batch
+                while left is not None:
+                    left = await self._until_recorded(functools.partial(self.handle, left), left.cursor)
                 del batch  # an idle mailbox keeps no mail in memory
         finally:
             if self._counting is not None:
                 await self._counting.alarm.close()
 
-    async def _until_recorded(self, work: Callable[[], Awaitable[None]], at: sources.Cursor) -> None:
+    async def _until_recorded(self, work: Callable[[], Awaitable[T]], at: sources.Cursor) -> T:
         """The same batch until its commit: the next one's cursor would pass its mails."""
         tries = 0
         while True:
             try:
-                await work()
-                return
+                return await work()
             except errors.StoreError:
                 raise  # the state is closed: the batch will be seen again
             except Exception as error:  # noqa: BLE001 -- whatever it was, the next batch must not pass this one
@@ -152,36 +159,62 @@ class Intake:
                 log.error("a batch could not be recorded", **where, reason=_told(error), retry_s=round(wait_s, 1))
                 await asyncio.sleep(wait_s)
 
-    async def handle(self, batch: sources.Batch) -> None:
-        """Evaluates and records one batch."""
-        if self._counting is None or batch.census is None:
-            await self._handle(batch)
-            return
-        async with self._counting.busy:
-            await self._handle(batch, self._counting.numbers)
-        self._counting.wind()
-
-    async def _handle(self, batch: sources.Batch, numbers: counts.Counts | None = None) -> None:
-        known = await self._known(batch)
-        entries = [_lost(one) for one in batch.lost]
-        evaluated: list[_Evaluated] = []
+    async def handle(self, batch: sources.Batch) -> sources.Batch | None:
+        """Evaluates and records one batch. A mail of which a file has to be fetched has a commit of its own, so that no
+        other mail waits for it, and no crash makes it be fetched again for the sake of another; then what is left of
+        the batch is returned. (Among events the cursor cannot stand, so that they wait for each other's files.)
+        """
         book = batch.wants if isinstance(batch.wants, Rulebook) else self._in_force()
+        with fetching.Fetching(self._source, self._store) as fetch:
+            evaluated, entries = await self._judged(batch, book, fetch)
+            rest: sources.Batch | None = None
+            if len(evaluated) < len(batch.mails):
+                batch, rest = _split(batch, len(evaluated))
+            await self._record(batch, book, [*map(_lost, batch.lost), *entries], evaluated)
+        return rest
+
+    async def _judged(
+        self, batch: sources.Batch, book: Rulebook, fetch: fetching.Fetching
+    ) -> tuple[list[_Evaluated], list[outbox.Entry]]:
+        """What comes of its mails, or of so many of them as go together in a commit."""
+        known = await self._known(batch)
+        entries: list[outbox.Entry] = []
+        evaluated: list[_Evaluated] = []
         turn = turns.Turns(_TURN_S)
         for mail, is_known in zip(batch.mails, known, strict=True):
-            entry, verdicts = await _evaluate(mail, book, known=is_known)
+            moment = book.moment
+            entry, verdicts = await _evaluate(mail, book, moment, known=is_known)
+            alone = bool(files.wanted(mail, verdicts)) and _can_split(batch)
+            if alone and evaluated:
+                break
+            entry, verdicts = await _with_files(mail, book, moment, fetch, (entry, verdicts))
             entries.append(entry)
             evaluated.append((mail, verdicts))
+            if alone:
+                break
             await turn.pause()
-        changed: Mapping[str, int] = {}
-        if numbers is not None and batch.census is not None:
+        return evaluated, entries
+
+    async def _record(
+        self, batch: sources.Batch, book: Rulebook, entries: list[outbox.Entry], evaluated: list[_Evaluated]
+    ) -> None:
+        """With the numbers that it changes."""
+        if self._counting is None or batch.census is None:
+            await self._commit(batch, entries, evaluated)
+            return
+        numbers = self._counting.numbers
+        async with self._counting.busy:
             await numbers.take(batch.cursor.folder, batch.census, book.counted)
             changed = numbers.changed()
-            for mail, verdicts in _counted(changed, numbers, book, batch.cursor.mailbox):
-                entries.append(_entry(mail, verdicts))
-                evaluated.append((mail, verdicts))
-        fates = await self._store.record(batch.cursor, entries, marks=batch.marks)
-        if numbers is not None:
+            counted = list(_counted(changed, numbers, book, batch.cursor.mailbox))
+            await self._commit(batch, [*entries, *(_entry(*one) for one in counted)], [*evaluated, *counted])
             numbers.told(changed)
+        self._counting.wind()
+
+    async def _commit(
+        self, batch: sources.Batch, entries: Sequence[outbox.Entry], evaluated: Sequence[_Evaluated]
+    ) -> None:
+        fates = await self._store.record(batch.cursor, entries, marks=batch.marks)
         self._tell(batch, list(_settled(evaluated, fates, first=len(batch.lost))))
 
     async def _recount(self) -> None:
@@ -240,11 +273,23 @@ class Intake:
                 self._onlooker(events.DeliveryEnded(delivery=delivery, state="dead", reason=delivery.dead))
 
 
-async def _evaluate(mail: Mail, book: Rulebook, *, known: bool) -> tuple[outbox.Entry, Sequence[rules.Verdict]]:
+async def _with_files(
+    mail: Mail, book: Rulebook, moment: rules.Moment, fetch: fetching.Fetching, judged: _Judged
+) -> _Judged:
+    """What becomes of a mail whose deliveries may send files that are too large for memory: they are fetched, now that
+    all else is known to hold, and it is looked at again, at the same moment, with what is known of them.
+    """
+    while wanted := files.wanted(mail, judged[1]):
+        mail = mail.with_large([await fetch(mail, part, most=moment.attachment_bytes) for part in wanted])
+        judged = await _evaluate(mail, book, moment, known=False)
+    return judged
+
+
+async def _evaluate(mail: Mail, book: Rulebook, moment: rules.Moment, *, known: bool) -> _Judged:
     if known:
         return _entry(mail, ()), ()
     try:
-        verdicts = await book.judge(mail)
+        verdicts = await book.judge(mail, moment)
         return _entry(mail, verdicts), verdicts
     except Exception as error:  # noqa: BLE001 -- any bytes at all must leave the bridge running
         reason = f"cannot be evaluated: {_told(error)}"
@@ -287,6 +332,35 @@ def _firing(verdict: rules.Verdict) -> outbox.Firing:
         claims=verdict.claims,
         stop=verdict.stopped,
     )
+
+
+def _can_split(batch: sources.Batch) -> bool:
+    """Whether the cursor may stand between its mails: not among those of another UIDVALIDITY, nor among events, nor
+    where more is told than of these mails.
+    """
+    if batch.renewed or (batch.marks is not None and (batch.marks.gone or batch.marks.whole or batch.marks.dropped)):
+        return False
+    return all(one.event == "new" for one in batch.mails)
+
+
+def _split(batch: sources.Batch, count: int) -> tuple[sources.Batch, sources.Batch]:
+    """The first so many mails, with how they are marked and a cursor behind them, and the rest, with what is told of
+    the folder as a whole.
+    """
+    uid = batch.mails[count - 1].place.uid
+    lost = tuple(one for one in batch.lost if one.place.uid <= uid)
+    cursor = dataclasses.replace(batch.cursor, uid=uid)
+    marks, later = (None, None) if batch.marks is None else _split_marks(batch.marks, uid)
+    first = dataclasses.replace(batch, mails=batch.mails[:count], lost=lost, cursor=cursor, marks=marks, census=None)
+    rest = dataclasses.replace(batch, mails=batch.mails[count:], lost=batch.lost[len(lost) :], marks=later)
+    return first, rest
+
+
+def _split_marks(marks: sources.Marks, uid: int) -> tuple[sources.Marks, sources.Marks]:
+    """Those of the mails up to this one, and the rest: a crash in between must not make news of how a mail came."""
+    first = {one: mark for one, mark in marks.mails.items() if one <= uid}
+    later = {one: mark for one, mark in marks.mails.items() if one > uid}
+    return dataclasses.replace(marks, mails=first), dataclasses.replace(marks, mails=later)
 
 
 def _lost(lost: sources.Lost) -> outbox.Entry:

@@ -11,12 +11,13 @@ import collections
 import dataclasses
 import datetime
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from bridge import errors, sources
 from bridge.delivery import Delivery, MailChange, Receipt, delivery_id
 from bridge.mail import Mail, Place
+from bridge.mail.part import Part
 
 RECEIVED = datetime.datetime(2026, 11, 1, 12, 0, tzinfo=datetime.UTC)
 
@@ -99,8 +100,13 @@ class FlakySink:
 class ScriptedSource:
     """Yields the given batches, then waits for ever; ``changed`` is what it was asked to change."""
 
-    def __init__(self, batches: Iterable[sources.Batch] = ()) -> None:
+    def __init__(
+        self, batches: Iterable[sources.Batch] = (), *, files: Mapping[str, Sequence[bytes | Exception]] | None = None
+    ) -> None:
+        """``files`` is a part's section → its pieces; an exception among them is raised."""
         self._batches = list(batches)
+        self._files = files or {}
+        self.asked: list[tuple[int, str]] = []  # for files: (uid, section)
         self.changed: list[MailChange] = []
 
     async def __aenter__(self) -> Self:
@@ -112,6 +118,13 @@ class ScriptedSource:
         for batch in self._batches:
             yield batch
         await asyncio.Event().wait()
+
+    async def file(self, place: Place, part: Part) -> AsyncGenerator[bytes, None]:
+        self.asked.append((place.uid, part.section))
+        for piece in self._files[part.section]:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
 
     async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
         self.changed.extend(changes)

@@ -77,7 +77,7 @@ class _Run:
         return golden.differences(test.expect, happening.as_if(mails[-1], self._rule.event, when(mails[-1])), verdict)
 
     def _verdict(self, mail: Mail, now: float) -> rules.Verdict:
-        moment = rules.Moment(now=now, zone=self._settings.timezone, bridge=self._settings.name)
+        moment = _mails.moment(self._settings, now)
         found = self._counted.judge(self._whole, mail, moment)
         (alone,) = self._counted_alone.judge(self._alone, mail, moment, explain=True)
         if mine := next((verdict for verdict in found if verdict.rule == self._rule.name), None):

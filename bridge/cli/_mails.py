@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bridge import config, errors, plugins, sinks
+from bridge import config, errors, plugins, rules, sinks
 from bridge.mail import Mail, Place
 from bridge.rules import engine
 from bridge.rules import settings as rules_
@@ -75,6 +75,12 @@ def compiled(settings: config.Settings, *only: rules_.Rule) -> engine.RuleSet:
     }
     chosen = only or settings.rules
     return engine.compile_rules(chosen, sinks=kinds, bridge=settings.name, zone=settings.timezone)
+
+
+def moment(settings: config.Settings, now: float) -> rules.Moment:
+    """When, and by whom, a mail is looked at."""
+    most = settings.limits.attachment
+    return rules.Moment(now=now, zone=settings.timezone, bridge=settings.name, attachment_bytes=most)
 
 
 def line(text: str) -> str:

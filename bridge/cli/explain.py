@@ -17,6 +17,7 @@ from rich.tree import Tree
 from bridge import cli, config, delivery, errors, rules, spelling
 from bridge.cli import _conditions, _mails
 from bridge.mail import Mail, Place
+from bridge.mail.large import Large
 from bridge.rules import explanation, filters, happening, ledger
 from bridge.rules import settings as rules_
 
@@ -56,7 +57,7 @@ def command(
     counted = ledger.Ledger(note=ledger.EXPLAINING)
     for uid, file in enumerate(mails, 1):
         mail = _read(file, dataclasses.replace(where, uid=uid))
-        moment = rules.Moment(now=when(mail), zone=settings.timezone, bridge=settings.name)
+        moment = _mails.moment(settings, when(mail))
         mail = happening.as_if(mail, event, moment.now)
         found = explanation.explain(mail, rule_set, moment, counted)
         if as_json:
@@ -118,7 +119,7 @@ def _add_rule(tree: Tree, mail: Mail, verdict: rules.Verdict, zone: datetime.tzi
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, bytes):
+    if isinstance(value, bytes | Large):
         return filters.shown(value)
     return _mails.line(json.dumps(explanation.plain(value), ensure_ascii=False))
 
@@ -134,8 +135,8 @@ def _delivery(mail: Mail, one: delivery.Delivery, encoding: str, zone: datetime.
     if one.dead:
         tree.add(Text.assemble(("✗ dead: ", "red"), _mails.line(one.dead)))
         return tree
-    octets = one.payload[:HEX_OCTETS].hex(" ") + (" …" if len(one.payload) > HEX_OCTETS else "")
-    tree.add(Text(f"{encoding}, {len(one.payload)} B: {octets}", style="dim"))
+    octets = explanation.beginning(mail, one)[:HEX_OCTETS].hex(" ") + (" …" if one.size > HEX_OCTETS else "")
+    tree.add(Text(f"{encoding}, {one.size} B: {octets}", style="dim"))
     decoded = explanation.decoded(one, encoding)
     if decoded != filters.tojson(one.payload.hex()):  # octets have no other form
         tree.add(Text(_mails.line(decoded) or "(empty)"))

@@ -16,7 +16,7 @@ from bridge.cli import (
     _mails,
 )
 from bridge.mail import Mail
-from bridge.rules import explanation, happening
+from bridge.rules import explanation, files, happening
 from bridge.rules import settings as rules_
 
 TIMEOUT_S = 30.0
@@ -65,10 +65,11 @@ def _rule(settings: config.Settings, name: str) -> rules_.Rule:
 
 
 def _verdict(settings: config.Settings, rule: rules_.Rule, mail: Mail) -> tuple[Mail, rules.Verdict]:
-    """What comes of it, and the mail that it is about: a blank one for a rule that counts."""
-    moment = rules.Moment(now=time.time(), zone=settings.timezone, bridge=settings.name)
-    rule_set = _mails.compiled(settings, rule)
-    (verdict,) = rule_set.evaluate(mail, moment, explain=True)
+    """What comes of it, and the mail that it is about: a blank one for a rule that counts. Files that are too large for
+    memory are measured where they are.
+    """
+    moment, rule_set = _mails.moment(settings, time.time()), _mails.compiled(settings, rule)
+    mail, (verdict,) = files.measured(mail, lambda known: rule_set.evaluate(known, moment, explain=True))
     if rule.event != "count" or not verdict.matched:
         return mail, verdict
     blank = happening.blank(mail.place.mailbox, moment.now, mail.place.uid)
@@ -118,4 +119,4 @@ def _tell_reset(ended: delivery.Delivery, known: list[delivery.Delivery]) -> Non
 
 def _tell(one: delivery.Delivery, what: str) -> None:
     mark = "↺" if one.part == "reset" else "→"
-    click.echo(f"{mark} {one.sink} {_mails.line(one.target)}: {len(one.payload)} B, {what}")
+    click.echo(f"{mark} {one.sink} {_mails.line(one.target)}: {one.size} B, {what}")

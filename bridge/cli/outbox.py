@@ -147,7 +147,7 @@ def _as_json(one: outbox.Queued, reason: str) -> dict[str, Any]:
         "expires": delivery.expires,
         "attempts": one.attempts,
         "reason": reason,
-        "bytes": len(delivery.payload),
+        "bytes": delivery.size,
     }
 
 

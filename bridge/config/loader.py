@@ -41,7 +41,7 @@ class Loaded:
 
     def warnings(self) -> list[errors.Fault]:
         """In file order: what is no fault, but most likely not what is meant."""
-        from bridge.rules import cleaning, unsure, unused_keys, worst_case  # only `check` asks
+        from bridge.rules import cleaning, too_large, unsure, unused_keys, worst_case  # only `check` asks
 
         settings = self.settings
         sinks = {name: sink.type for name, sink in settings.sinks.items()}
@@ -54,6 +54,7 @@ class Loaded:
                 *unsure.warnings(rule, sinks=sinks),
                 *worst_case.warnings(rule, sinks=sinks, mailboxes=folders),
                 *unused_keys.warnings(rule),
+                *too_large.warnings(rule, sinks=sinks),
             )
         )
 

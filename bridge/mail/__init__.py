@@ -10,6 +10,7 @@ never parsed. Every accessor takes any bytes at all: what cannot be read is read
     structure.py  BODYSTRUCTURE, or a whole message → parts; what of them the first octets hold
     multipart.py  where the parts of a body lie
     part.py       one leaf; params.py: the parameters of its Content-Type and Content-Disposition
+    large.py      a file that is too large to be held in memory
     text.py       a part's bytes → the text that people read; transfer.py, charset.py and html.py: the steps to it
     fresh.py      the text without what it quotes; forwarded.py: the mail that it carries (quoting.py: how both look,
                   phrases.py: in which words)
@@ -30,6 +31,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.mail import address, data, forwarded, fresh, header, limits, page, structure, text
+from bridge.mail.large import Large
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -58,6 +60,7 @@ class Mail:
     event: str = "new"  # what has happened to it: new, flagged, unflagged, seen, gone; count: it is being counted
     happened: float | None = None  # POSIX seconds; None: when it arrived
     occurrence: int = 0  # tells one such event of this mail from another: MODSEQ, or a counter; 0 for `new`
+    large: Mapping[str, Large] = dataclasses.field(default_factory=dict)  # section → a file that was fetched
 
     @classmethod
     def from_fetch(
@@ -107,6 +110,10 @@ class Mail:
         known = self._anatomy
         more = dataclasses.replace(known, content={**known.content, **content}, whole=known.whole | whole)
         return dataclasses.replace(self, body=more)
+
+    def with_large(self, files: Sequence[Large]) -> Mail:
+        """The same mail after somebody has fetched these files, or tried to."""
+        return dataclasses.replace(self, large={**self.large, **{one.section: one for one in files}})
 
     @functools.cached_property
     def _anatomy(self) -> structure.Anatomy:

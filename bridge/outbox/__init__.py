@@ -47,6 +47,10 @@ it had not matched; one that is suppressed has matched, and its changes are made
 a burst would fill the store with what nobody sends. They are counted, and when the throttle lets one through again,
 one summary says how many there were (``summaries.py``). What is counted outlives a restart.
 
+**Files.** What is too large to be held in memory is put into the store in pieces before its mail is recorded; the
+mail's commit ties it to its deliveries. It is erased when the last of them has ended, and so is what no delivery names;
+a dead delivery keeps it (``files.py``).
+
 **Settle.** ``settle(outcomes)`` writes what became of deliveries, and all that follows from it, in one transaction.
 What was sent and not settled is sent again after a crash, with the same id.
 

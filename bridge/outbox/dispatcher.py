@@ -16,6 +16,7 @@ from collections.abc import Callable
 import structlog
 
 from bridge import backoff, errors, events, outbox, sinks
+from bridge.delivery import Delivery, Receipt
 from bridge.outbox import reading, sweeping
 from bridge.outbox.lanes import Lanes
 from bridge.outbox.store import Store
@@ -159,7 +160,7 @@ class Dispatcher:
             return
         remaining_s = None if delivery.expires is None else delivery.expires - now
         try:
-            receipt = await self._sink.send(delivery, expires_in_s=remaining_s)
+            receipt = await self._handed(delivery, remaining_s)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -180,6 +181,13 @@ class Dispatcher:
             self._tries_away = 0
             self._delivered_since_refusal = True
             self._end(queued, "delivered", code=receipt.code)
+
+    async def _handed(self, delivery: Delivery, remaining_s: float | None) -> Receipt:
+        if delivery.file is None:
+            return await self._sink.send(delivery, expires_in_s=remaining_s)
+        if not isinstance(self._sink, sinks.Streaming):  # it was another kind of sink when this was recorded
+            raise errors.Permanent("this sink cannot send a file that is too large to be held in memory")
+        return await self._sink.stream(delivery, self._store.files.content(delivery.file), expires_in_s=remaining_s)
 
     def _refused(self, queued: outbox.Queued, error: errors.Refused) -> None:
         """A sink that takes others is not away: perhaps this one target has rights of its own."""

@@ -142,7 +142,7 @@ def drop(connection: sa.Connection, which: Selection, *, now: float) -> int:
         connection.execute(
             sa.update(deliveries)
             .where(deliveries.c.id.in_(some), deliveries.c.state.in_(["dead", "held"]))
-            .values(state="dropped", reason="dropped by hand", ended=now, payload=b"")
+            .values(state="dropped", reason="dropped by hand", ended=now, **rows.ERASED)
         )
         settling.settle(
             connection,

@@ -9,13 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge import outbox
-from bridge.delivery import Delivery, delivery_id
+from bridge.delivery import Delivery, File, delivery_id
 from bridge.mail import Place
 from bridge.outbox.tables import deliveries
 from bridge.rules import Change
 
 UNMADE = "unmade"  # code of a delivery that was dead from the start: there is nothing to send
 CHANGE_RETRY_S = 86_400.0  # a mail change is given up after a day, like any delivery
+
+ERASED: dict[str, Any] = {"payload": b"", "file": None}  # when it has ended: what it would have sent is forgotten
 
 _COLUMNS = tuple(column for column in deliveries.c)
 _FIELDS = (
@@ -47,6 +49,8 @@ def from_delivery(
         "code": UNMADE if delivery.dead else "",
         "reason": delivery.dead,
         "ended": delivery.created if delivery.dead else None,
+        "file": delivery.file.id if delivery.file else None,
+        "file_size": delivery.file.size if delivery.file else None,
     }
     return row
 
@@ -103,7 +107,8 @@ def _both(one: outbox.News, other: outbox.News) -> outbox.News:
 def to_queued(row: Sequence[Any]) -> outbox.Queued:
     """A row of ``select(deliveries)``."""
     value = dict(zip(_NAMES, row, strict=True))
-    delivery = Delivery(**{name: value[name] for name in _FIELDS}, not_before=value["due"] or None)
+    file = File(id=value["file"], size=value["file_size"]) if value["file"] else None
+    delivery = Delivery(**{name: value[name] for name in _FIELDS}, not_before=value["due"] or None, file=file)
     return outbox.Queued(
         seq=value["seq"],
         delivery=delivery,

@@ -90,7 +90,7 @@ _DEAD = (
         ended=sa.bindparam("d_ended"),
     )
 )
-_END = _DEAD.values(payload=b"")
+_END = _DEAD.values(rows.ERASED)
 
 
 def _arm_resets(connection: sa.Connection, delivered: Sequence[str], now: float) -> tuple[set[str], set[str]]:
@@ -141,7 +141,7 @@ def _drop(
     connection: sa.Connection, which: sa.ColumnElement[bool], reason: str, now: float, *, keep: bool = False
 ) -> set[str]:
     """``keep`` leaves the payload: the main may be retried by hand, and its reset comes back with it."""
-    values: dict[str, Any] = {"state": "dropped", "reason": reason, "ended": now} | ({} if keep else {"payload": b""})
+    values: dict[str, Any] = {"state": "dropped", "reason": reason, "ended": now} | ({} if keep else rows.ERASED)
     statement = sa.update(deliveries).where(which).values(values)
     return set(connection.execute(statement.returning(deliveries.c.id)).scalars())
 

@@ -20,7 +20,7 @@ import structlog
 
 from bridge import backoff, errors, events, outbox
 from bridge.mail import Place
-from bridge.outbox import database, marks, queue, recognising, recording, rows, settling, tallies
+from bridge.outbox import database, files, marks, queue, recognising, recording, rows, settling, tallies
 from bridge.outbox.tables import attempts, meta
 from bridge.sources import Cursor, Mark, Marks
 
@@ -66,6 +66,7 @@ class Store:
         self._careful_left = 0
         self._closing = False
         self._stopping = asyncio.Event()
+        self.files = files.Files(self._do)
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -82,6 +83,8 @@ class Store:
                 log.warning("the last stop was not clean: mails go one by one for a while", mails=_CAREFUL_MAILS)
             watcher = asyncio.create_task(self._watch_foreign_writes(), name="store: foreign writes")
             stack.push_async_callback(_cancel, watcher)
+            eraser = asyncio.create_task(self.files.erase_for_ever(), name="store: files")
+            stack.push_async_callback(_cancel, eraser)
             self._stack = stack.pop_all()
         return self
 
@@ -161,9 +164,11 @@ class Store:
 
     async def settle(self, outcomes: Sequence[outbox.Outcome]) -> outbox.Settled:
         now = self.clock()
-        return await self._do(
+        settled = await self._do(
             lambda connection: settling.settle(connection, outcomes, now=now), news=lambda settled: settled.news
         )
+        self.files.released()
+        return settled
 
     async def page(self, sink: str, *, after: int, limit: int, horizon: float) -> outbox.Page:
         """The next deliveries behind ``after``; ``next_due`` looks at those that are due after ``horizon``."""
@@ -292,6 +297,7 @@ class Store:
             version = await self._do(_data_version)
             if seen is not None and version != seen:
                 self._tell(dict.fromkeys(self._news, outbox.News(foreign=True)))
+                self.files.released()
             seen = version
             if version is None:
                 return
@@ -352,6 +358,7 @@ def _data_version(connection: sa.Connection) -> int | None:
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
+    """A task beside the writer. That the state cannot be written any more is told where it matters."""
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
+    with contextlib.suppress(asyncio.CancelledError, errors.StoreError):
         await task

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0003"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
+REVISION = "0004"  # of `migrations/versions`; a database that stands at it is opened without loading Alembic
 
 COUNT_WAITS = "event = 'count' AND state = 'pending'"  # as it stands in the index, so that SQLite takes it
 
@@ -110,6 +110,8 @@ deliveries = sa.Table(
     sa.Column("reset_at", sa.Double, nullable=True),
     sa.Column("event", sa.Text, nullable=False, server_default="new"),
     sa.Column("occurrence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("file", sa.Text, nullable=True),  # what is sent instead of the payload, until it has ended
+    sa.Column("file_size", sa.BigInteger, nullable=True),
     sa.Index(None, "sink", "state", "seq"),
     sa.Index(None, "folder_id", "uidvalidity", "uid"),
     sa.Index(
@@ -125,7 +127,28 @@ deliveries = sa.Table(
         sqlite_where=sa.text(COUNT_WAITS),
         postgresql_where=sa.text(COUNT_WAITS),
     ),
+    sa.Index(
+        "ix_deliveries_file",
+        "file",
+        sqlite_where=sa.text("file IS NOT NULL"),
+        postgresql_where=sa.text("file IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
+)
+
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("created", sa.Double, nullable=False),
+)
+
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("octets", sa.LargeBinary, nullable=False),
 )
 
 attempts = sa.Table(

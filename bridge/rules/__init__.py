@@ -41,7 +41,8 @@ numbers asks ``counted_by`` of each mail, again when it has changed and at the t
     verify.py        what is wrong with a rule beyond its shape: unknown sinks, names, templates (verify_action.py),
                      and what does not fit its event (verify_event.py)
     worst_case/      what check warns of: payloads that may not fit (cleaning.py: topics that are not sent as they are
-                     written; unsure.py: values that may be missing; unused_keys.py: ``keys`` that mean no field)
+                     written; unsure.py: values that may be missing; unused_keys.py: ``keys`` that mean no field;
+                     too_large.py: files that no sink in question takes)
     failing.py       what is told of something that raised
     explanation.py   what ``mailwire explain`` says, as values
     golden.py        what a rule makes of a mail beside what its tests expect (expectation.py: as they are written)
@@ -58,7 +59,7 @@ from typing import Any, Literal, Protocol
 
 from bridge import schema
 from bridge.delivery import Delivery
-from bridge.mail import Mail
+from bridge.mail import Mail, limits
 from bridge.rules import anchors, sections
 from bridge.rules.sections import Sections
 
@@ -78,6 +79,7 @@ class Moment:
     now: float  # POSIX seconds
     zone: datetime.tzinfo = datetime.UTC
     bridge: str = ""
+    attachment_bytes: int = limits.STREAMED_BYTES  # the most that an attached file may have
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

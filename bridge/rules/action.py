@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from bridge import errors, payload, plugins, rules, sinks
-from bridge.delivery import OCTETS, Delivery, PartName, delivery_id
+from bridge.delivery import OCTETS, Delivery, File, PartName, delivery_id
 from bridge.mail import Mail
-from bridge.rules import arrival, failing, fitting, named, settings, sink_fields, timing, values
+from bridge.mail.large import Large
+from bridge.rules import arrival, failing, fitting, named, settings, sink_fields, template, timing, values
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +54,7 @@ class _Content(TypedDict):
     payload: bytes
     media_type: str
     dead: str
+    file: File | None
 
 
 class Action:
@@ -72,7 +74,8 @@ class Action:
         Raises:
             ValueError: the action is wrong in a way that ``verify`` tells of.
         """
-        _, plugin = sink
+        self._kind, plugin = sink
+        self._streams = plugin.streams
         self._written = written
         self._rule = rule
         self._index = index
@@ -130,6 +133,9 @@ class Action:
             rendered = value.render(known)
         except Exception as error:  # noqa: BLE001 — whatever it is, it costs this delivery alone
             return f"payload: {failing.reason(error)}"
+        file: Large | None = known.get(template.LARGE)
+        if file is not None and _holds(rendered):
+            return file.too_large
         try:
             return self._encoded(path, rendered)
         except Exception as error:  # noqa: BLE001 — the same
@@ -192,6 +198,8 @@ class Action:
         """
         name = self._as or natural(value)
         encoding: payload.Encoding = plugins.find("payload", name)
+        if isinstance(value, Large):
+            return self._streamed(path, value, encoding)
         octets = encoding.encode(value, self._written.keys)
         limit = self._written.max_bytes
         if limit is not None and len(octets) > limit:
@@ -199,6 +207,24 @@ class Action:
                 return Missing(path=path, reason=f"{_too_big(len(octets), limit)}: dropped")
             octets = self._shortened(value, encoding, limit, len(octets))
         return _Encoded(octets=octets, encoding=encoding)
+
+    def _streamed(self, path: str, file: Large, encoding: payload.Encoding) -> _Encoded | Missing:
+        """
+        Raises:
+            errors.RuleError: it could not be fetched, nobody can send it like that, or it is too big.
+        """
+        if encoding.name != "bytes" or not self._streams:
+            instead = "" if self._streams else f"; {self._kind} takes no stream, http does"
+            raise errors.RuleError(f"{file.too_large}{instead}")
+        limit = self._written.max_bytes
+        if limit is not None and file.size > limit:
+            if self._written.too_big == "drop":
+                return Missing(path=path, reason=f"{_too_big(file.size, limit)}: dropped")
+            raise errors.RuleError(_too_big(file.size, limit))
+        if file.fault:
+            raise errors.RuleError(f"{file.name}: {file.fault}")
+        sent = File(id=file.kept, size=file.size, section=file.section, name=file.name)
+        return _Encoded(octets=b"", encoding=encoding, file=sent)
 
     def _shortened(self, value: Any, encoding: payload.Encoding, limit: int, length: int) -> bytes:
         shorter = None
@@ -215,6 +241,7 @@ class Action:
 class _Encoded:
     octets: bytes
     encoding: payload.Encoding
+    file: File | None = None
 
 
 def _too_big(length: int, limit: int) -> str:
@@ -227,16 +254,22 @@ def _expiry(expires: timing.Time, arrived: float, delay_s: float) -> float:
 
 def _content(made: _Encoded | str) -> _Content:
     if isinstance(made, str):
-        return {"payload": b"", "media_type": OCTETS, "dead": made}
-    return {"payload": made.octets, "media_type": made.encoding.media_type, "dead": ""}
+        return {"payload": b"", "media_type": OCTETS, "dead": made, "file": None}
+    return {"payload": made.octets, "media_type": made.encoding.media_type, "dead": "", "file": made.file}
 
 
 def _carrying(delivery: Delivery, made: _Encoded) -> Delivery:
-    return dataclasses.replace(delivery, payload=made.octets, media_type=made.encoding.media_type)
+    return dataclasses.replace(delivery, payload=made.octets, media_type=made.encoding.media_type, file=made.file)
+
+
+def _holds(value: Any) -> bool:
+    """Whether a file that is not in memory is in a map or a list."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return any(isinstance(one, Large) or _holds(one) for one in inside)
 
 
 def natural(value: Any) -> str:
     """The encoding of a value that the rule names none for."""
     if isinstance(value, dict | list | tuple):
         return "json"
-    return "bytes" if isinstance(value, bytes) else "text"
+    return "bytes" if isinstance(value, bytes | Large) else "text"

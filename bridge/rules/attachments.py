@@ -19,6 +19,7 @@ from typing import Any
 import pydantic
 
 from bridge import schema
+from bridge.mail.large import size
 from bridge.mail.part import Part
 from bridge.rules import nested, regex
 from bridge.rules.text import clip, fold
@@ -36,6 +37,7 @@ class Meant:
 
     wanted: str  # for people
     tests: tuple[_Test, ...] = ()
+    larger: int = 0  # octets that it has more than
 
     def holds(self, part: Part) -> bool:
         return all(test(part) for test in self.tests)
@@ -64,7 +66,9 @@ class Meant:
         if not written:
             raise ValueError("an empty map holds for every attachment; write true")
         tests = nested.each(_test, ((key, (key, value)) for key, value in own.items()))
-        return cls(wanted=", ".join(_shown(*item) for item in own.items()) or "any attachment", tests=tuple(tests))
+        wanted = ", ".join(_shown(*item) for item in own.items()) or "any attachment"
+        larger = schema.size_octets(own["larger"]) if "larger" in own else 0
+        return cls(wanted=wanted, tests=tuple(tests), larger=larger)
 
 
 def json_schemas(others: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -138,11 +142,3 @@ def saw(parts: tuple[Part, ...]) -> str:
     shown = [f"{part.name or part.type} ({size(part.decoded_size)})" for part in parts[:SHOWN]]
     more = [f"{len(parts) - SHOWN} more"] if len(parts) > SHOWN else []
     return clip(", ".join([*more, *shown]), _SAW_CHARS) or "no attachments"
-
-
-def size(octets: int) -> str:
-    """``240 kB``"""
-    for unit, of in (("MB", 1_000_000), ("kB", 1_000)):
-        if octets >= of:
-            return f"{octets / of:.1f} {unit}" if octets < 10 * of else f"{octets // of} {unit}"
-    return f"{octets} B"

@@ -12,8 +12,10 @@ from typing import Any
 from bridge import plugins, rules
 from bridge.delivery import Delivery
 from bridge.mail import Mail
-from bridge.rules import arrival, filters, ledger, view
+from bridge.mail.large import Large, size
+from bridge.rules import arrival, files, filters, ledger, view
 
+SHOWN_OCTETS = 1_024  # of a file that is too large for memory
 AUTH = "none"  # how far From is proven: without a trusted server and a verified signature, nothing is
 
 
@@ -110,8 +112,8 @@ def _delivery(mail: Mail, delivery: Delivery, encoding: str) -> dict[str, Any]:
         "sink": delivery.sink,
         "target": delivery.target,
         "as": encoding,
-        "bytes": len(delivery.payload),
-        "payload_hex": delivery.payload.hex(),
+        "bytes": delivery.size,
+        "payload_hex": beginning(mail, delivery).hex(),
         "payload": decoded(delivery, encoding),
         "options": plain({**delivery.options, **facts(mail, delivery)}),
     }
@@ -145,12 +147,26 @@ def _seconds(value: float | None) -> int | float | None:
     return int(rounded) if rounded is not None and rounded.is_integer() else rounded
 
 
+def beginning(mail: Mail, one: Delivery) -> bytes:
+    """The payload; of a file that is too large for memory its first octets, as far as the mail is in hand."""
+    if one.file is None:
+        return one.payload
+    found = b""
+    for piece in files.pieces(mail, one.file.section):
+        found += piece[: SHOWN_OCTETS - len(found)]
+        if len(found) >= SHOWN_OCTETS:
+            break
+    return found
+
+
 def decoded(delivery: Delivery, encoding: str) -> str:
     """The payload for people: a text as it is, anything else as the JSON of what a device decodes; a dead delivery has
     none.
     """
     if delivery.dead:
         return ""
+    if delivery.file is not None:
+        return f"{delivery.file.name} ({size(delivery.file.size)})"
     value = plugins.find("payload", encoding).decode(delivery.payload)
     return value if isinstance(value, str) else filters.tojson(plain(value))
 
@@ -167,4 +183,6 @@ def plain(value: Any) -> Any:
         return value if value == value and abs(value) != float("inf") else str(value)  # noqa: PLR0124 — NaN
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, Large):
+        return {"name": value.name, "size": value.size}
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -17,6 +17,7 @@ from typing import Any
 
 import minijinja
 
+from bridge import errors
 from bridge.rules import filters, tags, template
 from bridge.rules.text import clip
 
@@ -85,11 +86,15 @@ def _shown(value: Any) -> str:
     return clip(f'"{value}"' if isinstance(value, str) else str(value), 40) + " "
 
 
+def _engine(values: Mapping[str, Any]) -> minijinja.Environment:
+    return _made(large=template.LARGE in values)
+
+
 @functools.cache
-def _engine() -> minijinja.Environment:
+def _made(*, large: bool) -> minijinja.Environment:
     """One for all expressions; nothing is added to it later, so that it is no state."""
     engine = minijinja.Environment(undefined_behavior="strict", fuel=template.FUEL)
-    template.add_filters(engine)
+    template.add_filters(engine, large=large)
     engine.add_global("_compare", compare)
     for name, sign in _TESTS.items():
         engine.add_test(name, functools.partial(_test, sign))
@@ -120,11 +125,13 @@ class Expression:
     def holds(self, values: Mapping[str, Any]) -> tuple[bool, str]:
         """Whether it holds, and what it saw."""
         try:
-            result = _engine().eval_expr(self._rewritten, **values)
+            result = _engine(values).eval_expr(self._rewritten, **values)
         except Unlike as unlike:
             return False, self._missing(values) or f"unlike types: {unlike}"
         except minijinja.TemplateError as error:
             return False, self._missing(values) or f"template: {error.detail or error.message}"
+        except errors.RuleError as error:
+            return False, str(error)
         except Exception as error:  # noqa: BLE001 — a filter raises what it likes; then it does not hold
             return False, f"a filter cannot take its value ({type(error).__name__})"
         if result is None and (missing := self._missing(values)):
@@ -145,7 +152,7 @@ class Expression:
 def _value(name: str, values: Mapping[str, Any]) -> Any:
     """None where there is none."""
     try:
-        return _engine().eval_expr(name, **values)
+        return _engine(values).eval_expr(name, **values)
     except minijinja.TemplateError:
         return None
 

@@ -65,7 +65,7 @@ def _deliveries(wanted: Sequence[Mapping[str, Any]], mail: Mail, verdict: rules.
 def _payload(place: Place, wanted: Any, one: Delivery, encoding: str) -> Iterator[Difference]:
     """Compared as a value, or as the text that ``explain`` shows."""
     text = explanation.decoded(one, encoding)
-    value = None if one.dead else explanation.plain(plugins.find("payload", encoding).decode(one.payload))
+    value = None if one.dead or one.file else explanation.plain(plugins.find("payload", encoding).decode(one.payload))
     if wanted != text:
         yield from _compared(place, wanted, value)
 

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from bridge.mail import Mail
-from bridge.rules import Checked, Claim, Moment, Rules, Verdict, claims, happening
+from bridge.rules import Checked, Claim, Moment, Rules, Verdict, claims, files, happening
 
 EXPLAINING = "explain keeps no state"
 REPEATED, THROTTLE = "when.repeated", "throttle"  # where their lines stand
@@ -29,9 +29,9 @@ class Ledger:
 
     def judge(self, rule_set: Rules, mail: Mail, moment: Moment, *, explain: bool = False) -> list[Verdict]:
         """What comes of this mail, after those that were judged before. A rule that counts sends the number of those
-        that it has counted up to this one.
+        that it has counted up to this one. Files of it that are too large for memory are measured where they are.
         """
-        verdicts = rule_set.evaluate(mail, moment, explain=explain)
+        _, verdicts = files.measured(mail, lambda known: rule_set.evaluate(known, moment, explain=explain))
         if mail.event == "count":
             verdicts = [self._numbered(one, rule_set, mail, moment) if one.matched else one for one in verdicts]
         return self.settle(verdicts, explain=explain)

@@ -16,11 +16,12 @@ import functools
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import minijinja
 
 from bridge import errors, spelling
+from bridge.mail.large import MARK
 from bridge.rules import filters, lookups, named, tags
 
 _BUILT_IN = (  # the engine's own filters that rules have a use for; it does not list them
@@ -28,6 +29,7 @@ _BUILT_IN = (  # the engine's own filters that rules have a use for; it does not
     *("max", "min", "replace", "reverse", "round", "sort", "split", "string", "sum", "title", "trim", "unique"),
     *("upper", "urlencode"),
 )
+LARGE = "_large"  # the name of a file among the values that is not in memory, where there is one: as ``ZONE``
 ZONE = "_zone"  # the name of the bridge's time zone among the values: for the filters, no rule can write it
 FUEL = 1_000_000  # instructions a render; a template with a loop over a mail's attachments needs some hundred
 _USES = re.compile(rf"{tags.QUOTED}|(\||\bis\b(?:\s+not\b)?)\s*([A-Za-z_]\w*)")
@@ -43,17 +45,21 @@ _GAPS = (  # a text for each undefined value, however deep in lists and maps
 
 
 @functools.cache
-def _engine() -> minijinja.Environment:
-    """One for all templates; nothing is added to it later, so that it is no state."""
+def _engine(*, large: bool = False) -> minijinja.Environment:
+    """One for all templates; nothing is added to it later, so that it is no state. ``large`` is for values of which one
+    is not in memory.
+    """
     engine = minijinja.Environment(undefined_behavior="strict", fuel=FUEL, keep_trailing_newline=True)
-    add_filters(engine)
+    add_filters(engine, large=large)
     return engine
 
 
-def add_filters(engine: minijinja.Environment) -> None:
+def add_filters(engine: minijinja.Environment, *, large: bool = False) -> None:
     """All of ``filters``; the bridge's zone is among the values (``ZONE``)."""
     for name, function in filters.FILTERS.items():
         engine.add_filter(name, _zoned(function) if name in filters.ZONED else function)
+    if large:
+        engine.add_filter("length", filters.length)
 
 
 def _zoned(function: Callable[[Any, datetime.tzinfo], Any]) -> Callable[..., Any]:
@@ -156,7 +162,7 @@ class Template:
             return self.source
         if self._filled is not None and (filled := lookups.fill(self._filled, values)) is not None:
             return filled
-        rendered: str = _run(_engine().render_str, self.source, values)
+        rendered: str = _run("render_str", self.source, values)
         return rendered
 
     def _plain(self, inner: str) -> lookups.Lookup | None:
@@ -184,8 +190,8 @@ def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
     Raises:
         errors.RuleError: a value is missing, or a filter cannot take it.
     """
-    value = _run(_engine().eval_expr, expression, values)
-    if _has_nothing(value) and _run(_engine().render_str, f"{_GAPS}{{{{ _gaps({expression}) }}}}", values):
+    value = _run("eval_expr", expression, values)
+    if _has_nothing(value) and _run("render_str", f"{_GAPS}{{{{ _gaps({expression}) }}}}", values):
         raise errors.RuleError(f'there is no value "{expression.strip()}"')
     return value
 
@@ -197,14 +203,20 @@ def _has_nothing(value: Any) -> bool:
     return any(map(_has_nothing, value)) if isinstance(value, list | tuple) else value is None
 
 
-def _run(call: Callable[..., Any], source: str, values: Mapping[str, Any]) -> Any:
+def _run(call: Literal["eval_expr", "render_str"], source: str, values: Mapping[str, Any]) -> Any:
+    file = values.get(LARGE)
     try:
-        return call(source, **values)
+        made = getattr(_engine(large=file is not None), call)(source, **values)
     except minijinja.TemplateError as error:
-        raise errors.RuleError(_reason(error)) from None
+        raise errors.RuleError(_reason(error) + (f"; {file.too_large}" if file is not None else "")) from None
+    except errors.RuleError:
+        raise
     except Exception as error:  # noqa: BLE001 — a filter raises what it likes
         # Its message may quote the mail, and this one is logged.
         raise errors.RuleError(f"a filter cannot take its value ({type(error).__name__})") from None
+    if file is not None and isinstance(made, str) and MARK in made:
+        raise errors.RuleError(file.too_large)
+    return made
 
 
 def _reason(error: minijinja.TemplateError) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.mail import Mail, limits
+from bridge.mail.large import Large
 from bridge.rules import regex, template
 
 VALUE_CHARS = limits.FIELD_CHARS  # of a captured or extracted value; `mail.text` has its own limit
@@ -77,4 +78,10 @@ def values(mail: Mail, zone: datetime.tzinfo, *, rule: str, found: Mapping[str, 
         "folder": mail.place.folder,
         "rule": rule,
         template.ZONE: zone,
+        **_large(found),
     }
+
+
+def _large(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The first file among the values that is not in memory, if any."""
+    return next(({template.LARGE: value} for value in found.values() if isinstance(value, Large)), {})

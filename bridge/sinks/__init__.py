@@ -21,14 +21,15 @@ and the field that ``target`` names is ``Delivery.target``.
 
 A sink may be able to carry the bridge's own news as well (``Announcer``): whoever has some finds out with
 ``isinstance``, and never asks what kind of sink it is. The same goes for whoever wants to know whether the far end is
-there (``Probed``), and for whoever tests the way to it (``SelfTested``).
+there (``Probed``), for whoever tests the way to it (``SelfTested``), and for what is too large to be held in memory
+(``Streaming``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from bridge import schema
@@ -134,6 +135,30 @@ class SelfTested(Protocol):
         Raises:
             errors.MailwireError: out of a step: it failed, and why.
         """
+        ...
+
+
+class Content(Protocol):
+    """A payload that is too large to be held in memory."""
+
+    size: int  # octets
+
+    def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Its octets, from the beginning, in pieces of at most a megabyte.
+
+        Raises:
+            errors.Permanent: they are no longer kept.
+        """
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """What a sink is beside, where it can send what is not in memory (``Delivery.file``)."""
+
+    async def stream(self, delivery: Delivery, content: Content, *, expires_in_s: float | None) -> Receipt:
+        """As ``Sink.send``, with this content in place of the payload."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,4 +169,5 @@ class Plugin:
     action: type[Action]
     make: Callable[[Any, Context], Sink]  # (settings, context) → sink; opens nothing
     target: str = "path"  # the action's field that order is kept by
+    streams: bool = False  # what it makes is ``Streaming``
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -14,6 +14,7 @@ import email.utils
 import re
 import ssl
 import urllib.parse
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -27,6 +28,8 @@ from bridge.sinks import _dial, _url
 
 DEPTH = 16
 KEPT_BYTES = 1024  # of an answer
+PIECE_BYTES = 65_536  # of a body that is not in memory
+BUFFERED_S = 60.0  # the end of such a body may be on its way that long after it was handed to the network
 READ_BYTES = 65_536  # of an answer; one that is longer costs the connection
 RETRY_AFTER_MAX_S = 86_400.0  # a server that asks for more is not believed
 LATER = frozenset({408, 425, 429})
@@ -155,10 +158,22 @@ class Http:
             errors.Retryable: 408, 425, 429, 5xx, or the connection broke during the request.
             errors.Permanent: any other answer.
         """
+        return await self._send(delivery, None)
+
+    async def stream(self, delivery: Delivery, content: sinks.Content, *, expires_in_s: float | None) -> Receipt:
+        """The same, with a body that is read as it is sent. As long as the server takes it, it may take its time."""
+        return await self._send(delivery, content)
+
+    async def _send(self, delivery: Delivery, content: sinks.Content | None) -> Receipt:
         assert self._client is not None, "the sink is not entered"  # noqa: S101 - a caller's bug, for the type checker
         try:
-            async with asyncio.timeout(2 * self._settings.timeout):  # an answer that drips has no time of its own
-                answer, body = await self._ask(self._client, self._request(self._client, delivery))
+            # An answer that drips has no time of its own
+            async with asyncio.timeout(2 * self._settings.timeout) as limit, contextlib.AsyncExitStack() as stack:
+                pieces = None
+                if content is not None:
+                    pieces = await stack.enter_async_context(contextlib.aclosing(self._pieces(content, limit)))
+                request = self._request(self._client, delivery, pieces)
+                answer, body = await self._ask(self._client, request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise errors.Unavailable(f"{self._where}: {_why_not(error)}") from error
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
@@ -169,17 +184,33 @@ class Http:
             raise errors.Retryable(f"{self._where}: the connection broke ({type(error).__name__})") from error
         return self._receipt(delivery, answer, body)
 
-    def _request(self, client: httpx.AsyncClient, delivery: Delivery) -> httpx.Request:
+    async def _pieces(self, content: sinks.Content, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
+        """Small ones, since each has to be taken within ``timeout``; what was taken puts the end off."""
+        loop = asyncio.get_running_loop()
+        async with contextlib.aclosing(content.pieces()) as pieces:
+            async for piece in pieces:
+                for at in range(0, len(piece), PIECE_BYTES):
+                    yield piece[at : at + PIECE_BYTES]
+                    limit.reschedule(loop.time() + 2 * self._settings.timeout + BUFFERED_S)
+
+    def _request(
+        self, client: httpx.AsyncClient, delivery: Delivery, streamed: AsyncIterator[bytes] | None
+    ) -> httpx.Request:
         method = delivery.options.get("method", "POST")
-        content = delivery.payload if method not in BARE else None
+        content = (streamed or delivery.payload) if method not in BARE else None
         own = {"Idempotency-Key": delivery.id, "Accept-Encoding": "identity"}
+        if streamed is not None and content is not None:
+            own["Content-Length"] = str(delivery.size)  # else it would go in chunks, which not every server takes
         if content is not None:
             own["Content-Type"] = delivery.media_type
         given = delivery.options.get("headers") or {}
         names = {name.lower() for name in given}
         headers = [(name, value) for name, value in own.items() if name.lower() not in names]
         encoded = [(name.encode("ascii"), header_value(value)) for name, value in [*headers, *given.items()]]
-        return client.build_request(method, self._url(delivery), content=content, headers=encoded)
+        timeout = httpx.Timeout(self._settings.timeout)
+        if streamed is not None:
+            timeout.read = self._settings.timeout + BUFFERED_S
+        return client.build_request(method, self._url(delivery), content=content, headers=encoded, timeout=timeout)
 
     def _url(self, delivery: Delivery) -> str:
         """
@@ -257,4 +288,4 @@ def _why_not(error: BaseException) -> str:
     return "it does not answer" if isinstance(error, httpx.ConnectTimeout) else dial.why_not(dial.cause(error))
 
 
-PLUGIN = sinks.Plugin(settings=Settings, action=Action, make=Http, target="path")
+PLUGIN = sinks.Plugin(settings=Settings, action=Action, make=Http, target="path", streams=True)

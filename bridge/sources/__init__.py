@@ -8,8 +8,9 @@ records a batch before asking for the next, and a source that is opened again st
 one finds the same batch first when it calls ``batches()`` again.
 
 A source never marks a mail by looking at it (only ``BODY.PEEK``), downloads nothing that ``wants`` does not ask for,
-and carries out ``MailChange``s by UID under the UIDVALIDITY that the mail was read with. A UID that is gone counts as
-done; a UIDVALIDITY that has changed makes the change ``Permanent``.
+gives a file that is too large for memory when it is asked for (``file``), and carries out ``MailChange``s by UID under
+the UIDVALIDITY that the mail was read with. A UID that is gone counts as done; a UIDVALIDITY that has changed makes the
+change ``Permanent``.
 
 A mail that cannot be fetched or parsed is a ``Lost`` in its batch: the cursor passes it, and it is recorded as dead
 with its reason. A server or network that gives no mails at all makes none of them ``Lost``: they are asked for again,
@@ -20,11 +21,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Literal, Protocol, Self
 
 from bridge.delivery import MailChange, Receipt
 from bridge.mail import Mail, Place
+from bridge.mail.part import Part
 
 Wants = Callable[[Mail], Mapping[str, int]]
 """Which sections of this mail the rules (for ``mail.event``) that are still alive need, and at most how many octets of
@@ -225,6 +227,16 @@ class Source(Protocol):
 
     def batches(self) -> AsyncIterator[Batch]:
         """Every new mail, for ever; ends only when the source is closed."""
+        ...
+
+    def file(self, place: Place, part: Part) -> AsyncGenerator[bytes, None]:
+        """An attached file that is too large to be held in memory, as it was before it was made a mail, in pieces of a
+        megabyte at most. As patient as ``batches``: a connection that ends is made anew, and it goes on. To be closed
+        by who asks.
+
+        Raises:
+            errors.MailError: the mail is gone, or the server does not give the file; the message says which.
+        """
         ...
 
     async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:

@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticKnownError, core_schema
 
 from bridge import schema
+from bridge.mail import limits
 from bridge.oauth.settings import OAuth
 
 Tls = Literal["implicit", "starttls", "none"]
@@ -137,4 +138,10 @@ class Limits(schema.Model):
     )
     connects_per_second: float = pydantic.Field(
         200.0, gt=0, le=100_000, description="Connections begun to all mail servers together."
+    )
+    attachment: schema.Size = pydantic.Field(
+        limits.STREAMED_BYTES,
+        ge=1,
+        description="The most that an attached file may have: a larger one counts as not found.",
+        examples=["256MB"],
     )

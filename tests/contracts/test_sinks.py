@@ -38,6 +38,12 @@ def marked(name: str, marker: sinks.Marker) -> set[str]:
     return {key for key, field in plugin(name).action.model_fields.items() if marker in field.metadata}
 
 
+@pytest.mark.parametrize("name", SINKS)
+def test_it_takes_streams_if_it_says_so(name: str) -> None:
+    made = plugin(name).make(settings(name), CONTEXT)
+    assert isinstance(made, sinks.Streaming) == plugin(name).streams
+
+
 def delivery() -> Delivery:
     return Delivery(id="0123456789abcdef", sink="there", target="a/b", payload=b"1", media_type="text/plain")
 

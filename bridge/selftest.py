@@ -103,7 +103,7 @@ async def _mailbox(settings: config.Settings, name: str, seal: canary_.Seal, ste
     account = written.model_copy(update={"canary": None, "folders": (written.canary_folder,), "start": "now"})
     late_s = (written.canary or settings_.Canary()).late
     async with contextlib.AsyncExitStack() as stack:
-        with steps.step("connect", f"check host, port, user and password of mailboxes.{name}"):
+        with steps.step("connect", f"check host, port, user, password and folders of mailboxes.{name}"):
             opening = oauth.tokens_of(name, written.oauth, config.state_folder(settings.state))
             tokens = await stack.enter_async_context(opening)
             made = imap.ImapSource(name, account, memory=_Nothing(), wants=lambda _: {}, tokens=tokens, seal=seal)

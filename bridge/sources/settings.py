@@ -49,7 +49,9 @@ class Canary(schema.Model):
     @pydantic.model_validator(mode="after")
     def _one_at_a_time(self) -> Self:
         if self.late >= self.every:
-            raise schema.misplaced("late", "must be shorter than `every`: there is one canary at a time")
+            raise schema.misplaced(
+                "late", f"`late` ({self.late:g}s) must be shorter than `every` ({self.every:g}s): one canary at a time"
+            )
         return self
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from bridge import sources
 from bridge.sources import canary
 from tests import servers, watching
+from tests.servers import played
 from tests.servers.appending import Appending
 from tests.servers.dovecot import Dovecot
 
@@ -86,6 +88,24 @@ async def test_again_and_again_and_nobody_else_hears_of_it(seal: canary.Seal) ->
             assert state.canary == watched.trips[-1]
             assert state.state == "live"
     assert [letter.uid for letter in account.letters] == [2]
+
+
+class SlowSecondLogin(Appending):
+    def login(self, session: played.Session, tag: str, command: str) -> None:
+        if self.logins:
+            time.sleep(0.5)
+        super().login(session, tag, command)
+
+
+async def test_making_a_connection_for_it_is_no_part_of_its_way(seal: canary.Seal) -> None:
+    with SlowSecondLogin().served() as server:
+        async with Canaried(server, seal, canary=SELDOM) as watched:
+            mine = watched.source.canary(seal, late_s=20, maker="run")
+            await mine.until_live()
+            trip = await mine.once()
+    assert trip.failed == "", trip.reason
+    assert (trip.append_s or 0) < 0.4
+    assert (trip.total_s or 0) < 0.4
 
 
 async def test_it_disturbs_nobody(dovecot: Dovecot, seal: canary.Seal) -> None:

@@ -148,6 +148,7 @@ async def test_a_folder_that_is_missing_is_told_at_once(tmp_path: Path, dovecot:
     hop = failure(await facts(written(tmp_path, mailboxes={"home": mailbox(dovecot, user, folders=["Nowhere"])})))
     assert hop["hop"] == "connect"
     assert "there is no folder 'Nowhere'" in hop["fault"]
+    assert "folders" in hop["todo"]
 
 
 async def test_over_quota(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from bridge.sources import Batch, RoundTrip
 from bridge.sources import canary as canary_
 from bridge.sources.imap import account as account_
 from bridge.sources.imap import changes, commands, faults, planting, watcher
+from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
 
@@ -130,7 +131,11 @@ class Canary:
         token = self._seal.new(self._maker)
         mail = self._seal.mail(token, self._account.settings.user)
         flight = self._flight = _Flight(token=token, at=time.time(), began=time.monotonic())
-        sending = functools.partial(planting.append, folder=self._watching.folder, mail=mail)
+
+        async def sending(connection: connection_.Connection) -> planting.Uids | None:
+            flight.began = time.monotonic()  # the connection is no part of the way: it may have to be made first
+            return await planting.append(connection, folder=self._watching.folder, mail=mail)
+
         flight.sending = asyncio.create_task(self._commands.use(sending), name=f"canary {self._account.name}")
         stopped = True
         try:

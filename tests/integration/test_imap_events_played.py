@@ -393,8 +393,8 @@ async def test_what_may_be_counted_is_searched_for_in_one_write_and_told_in_one_
         tag = peer.expect("UID FETCH 1 ")
         peer.send(flagged(1, 1, "\\Flagged $Bill") + f"{tag} OK\r\n")
         idle = peer.idle()
-        peer.send("* 1 FETCH (UID 1 FLAGS (\\Seen $Bill))\r\n")  # out of all of them: nothing to fetch
-        peer.send("* 2 FETCH (UID 2 FLAGS ())\r\n")
+        # The first is out of all of them: nothing to fetch. In one segment, so that they are heard together
+        peer.send("* 1 FETCH (UID 1 FLAGS (\\Seen $Bill))\r\n* 2 FETCH (UID 2 FLAGS ())\r\n")
         gives(peer, idle, flagged(2, 2, ""))
         peer.wait_for_close()
 

@@ -186,6 +186,7 @@ async def test_stopped_while_it_waits_it_deletes_its_mail_all_the_same(tmp_path:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
         )
         await servers.until(lambda: account.letters, 30, what="the canary")
         process.send_signal(number)

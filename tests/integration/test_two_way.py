@@ -15,10 +15,10 @@ from tests.bridge_process import BridgeProcess, is_live
 from tests.servers.dovecot import Dovecot
 from tests.servers.mosquitto import Heard, Mosquitto, listening
 
-OPTIONS = ("", "IMAP4rev1 LITERAL+ IDLE UIDPLUS CONDSTORE ENABLE MOVE", "IMAP4rev1 LITERAL+ IDLE UIDPLUS MOVE")
+OPTIONS = ("", "IMAP4rev1 LITERAL+ IDLE UIDPLUS MOVE")
 
 
-@pytest.fixture(params=OPTIONS, ids=["notify", "condstore", "plain"])
+@pytest.fixture(params=OPTIONS, ids=["notify", "plain"])
 def dovecot(request: pytest.FixtureRequest) -> Iterator[Dovecot]:
     with Dovecot(capability=request.param) as server:
         yield server

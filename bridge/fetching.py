@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import traceback
 from typing import Protocol, Self
 
 import structlog
@@ -14,6 +13,7 @@ from bridge.mail import Mail
 from bridge.mail.large import Large, size
 from bridge.mail.part import Part
 from bridge.outbox import files
+from bridge.rules import failing
 
 log = structlog.get_logger()
 
@@ -61,13 +61,7 @@ class Fetching:
         except errors.StoreError:
             raise
         except Exception as error:  # noqa: BLE001 -- any octets at all must leave the bridge running
-            fault = str(error) if isinstance(error, errors.MailError) else _told(error)
+            fault = failing.reason(error)
             log.warning("a file could not be fetched", **where, reason=fault)
             return dataclasses.replace(file, fault=fault)
         return dataclasses.replace(file, size=kept.size, kept=kept.id)
-
-
-def _told(error: Exception) -> str:
-    """Not its message, which may quote the mail."""
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    return f"{type(error).__name__}" + "".join(f" at {frame.filename}:{frame.lineno}" for frame in last)

@@ -28,7 +28,7 @@ import structlog
 
 from bridge import backoff, counts, errors, events, fetching, outbox, rules, sources, turns
 from bridge.mail import Mail, Place, limits
-from bridge.rules import files, ledger
+from bridge.rules import files, happening, ledger
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -76,14 +76,7 @@ class Rulebook:
     def count(self, rule: str, number: int, *, mailbox: str, occurrence: int) -> tuple[Mail, Sequence[rules.Verdict]]:
         """What a rule makes of the number of its mails, and the mail that stands for all of them."""
         moment = self.moment
-        blank = Mail(
-            place=Place(mailbox=mailbox, folder="", uidvalidity=0, uid=occurrence),
-            head=b"",
-            size=0,
-            received=datetime.datetime.fromtimestamp(moment.now, datetime.UTC),
-            event="count",
-            occurrence=occurrence,
-        )
+        blank = happening.blank(mailbox, moment.now, occurrence)
         return blank, (self.rule_set.count(rule, number, blank, moment),)
 
 

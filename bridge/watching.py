@@ -15,7 +15,7 @@ from bridge.rules import settings
 class Watching:
     """For one mailbox."""
 
-    watched: rules.Watched
+    watched: sources.Watch
     counting: tuple[settings.Rule, ...]  # the rules that count its mails
     by: tuple[datetime.tzinfo, str]  # and whose numbers hang on this: time zone, name of the bridge
 
@@ -33,10 +33,7 @@ class Watching:
 
     def watch(self, remembers: Callable[[Mail], bool]) -> sources.Watch:
         """``remembers`` asks the rules that are in force at the time."""
-        searches = frozenset(sources.Search(flags=one.flags, since=one.since) for one in self.watched.searches)
-        if not self.watched.events and not searches:
-            return sources.Watch()
-        return sources.Watch(events=self.watched.events, searches=searches, remembers=remembers)
+        return dataclasses.replace(self.watched, remembers=remembers)
 
 
 def of(

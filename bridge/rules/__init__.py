@@ -62,6 +62,7 @@ from bridge.delivery import Delivery
 from bridge.mail import Mail, limits
 from bridge.rules import anchors, sections
 from bridge.rules.sections import Sections
+from bridge.sources import Search, Watch
 
 
 class Need(enum.IntEnum):
@@ -91,26 +92,7 @@ class Outcome:
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # named groups
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Sought:
-    """Mails that a rule may count, as far as a server can tell. All of it holds; nothing: any mail. (The shape of
-    ``sources.Search``.)
-    """
-
-    flags: frozenset[str] = frozenset()  # as servers write them, "!" before one that is not set: "\\Flagged", "!\\Seen"
-    since: datetime.date | None = None  # INTERNALDATE is of this day or later, in whichever zone the server counts days
-
-
-ANY_MAIL = Sought()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Watched:
-    """What the rules of a mailbox ask to be told beyond new mails. (The shape of ``sources.Watch``.)"""
-
-    events: frozenset[str] = frozenset()  # of: flagged, unflagged, seen, gone
-    searches: frozenset[Sought] = frozenset()  # one for each rule that counts; many may be alike
-    remembers: Callable[[Mail], bool] = lambda _: False  # whether a rule may ask for this mail when it is gone
+ANY_MAIL = Search()
 
 
 class Condition(abc.ABC):
@@ -138,7 +120,7 @@ class Condition(abc.ABC):
         """What a mail must show before it can hold, for the index over many rules; nothing: any mail may do."""
         return anchors.NOTHING
 
-    def sought(self, moment: Moment) -> Sought:
+    def sought(self, moment: Moment) -> Search:
         """What a server can be asked for that leaves out no mail for which it holds, now or later."""
         return ANY_MAIL
 
@@ -241,7 +223,7 @@ class Rules(Protocol):
         conditions. A rule that counts sends nothing by itself (``count``).
         """
 
-    def watched(self, mailbox: str, now: float) -> Watched:
+    def watched(self, mailbox: str, now: float) -> Watch:
         """What has to be told of this mailbox. ``now`` is POSIX seconds: its searches hold from then on."""
 
     def counted_by(self, mail: Mail, moment: Moment) -> frozenset[str]:

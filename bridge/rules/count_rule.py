@@ -7,6 +7,7 @@ from __future__ import annotations
 from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import compiled, matching, settings, values
+from bridge.sources import Search
 
 COUNT = "count"  # the event, and the name of the number
 
@@ -29,7 +30,7 @@ class CountRule(compiled.CompiledRule):
         """
         return super()._matched(matching.Look(mail, moment, {COUNT: number}, explain=False))
 
-    def sought(self, moment: rules.Moment) -> rules.Sought:
+    def sought(self, moment: rules.Moment) -> Search:
         """What a server can be asked for that leaves out no mail which it counts."""
         return self._when.sought(moment)
 

@@ -20,6 +20,7 @@ import structlog
 from bridge import collecting, errors, rules, sinks
 from bridge.mail import Mail
 from bridge.rules import compiled, count_rule, failing, index, ledger, matching, sections, settings
+from bridge.sources import Watch
 
 log = structlog.get_logger()
 HEAVY_TEXT_OCTETS = 100_000
@@ -140,11 +141,11 @@ class RuleSet:
                 stopped = rule.name if verdict.stopped and not verdict.pending else ""
                 yield verdict
 
-    def watched(self, mailbox: str, now: float) -> rules.Watched:
+    def watched(self, mailbox: str, now: float) -> Watch:
         """What has to be told of this mailbox beyond new mails."""
         asked = {event for event in self._events if self._of(mailbox, event).rules}
         moment = self._moment(now)
-        return rules.Watched(
+        return Watch(
             events=frozenset(asked - {_NEW, _COUNT}),
             searches=frozenset(rule.sought(moment) for rule in self._counters(mailbox)),
             remembers=functools.partial(self._remembers, mailbox) if _GONE in asked else _never,

@@ -16,6 +16,7 @@ from bridge.mail import Mail
 from bridge.rules import anchors, named, sections
 from bridge.rules.sections import Sections
 from bridge.rules.text import clip
+from bridge.sources import Search
 
 
 class Look:
@@ -78,7 +79,7 @@ class Node(abc.ABC):
     def must_show(self) -> anchors.Needed:
         """What a mail must show before it can hold (``rules.Condition.must_show``)."""
 
-    def sought(self, moment: rules.Moment) -> rules.Sought:
+    def sought(self, moment: rules.Moment) -> Search:
         """What a server can be asked for that leaves out no mail for which it holds."""
         return rules.ANY_MAIL
 
@@ -143,7 +144,7 @@ class Leaf(Node):
     def must_show(self) -> anchors.Needed:
         return anchors.NOTHING if self.late or self.fleeting else self.condition.must_show()
 
-    def sought(self, moment: rules.Moment) -> rules.Sought:
+    def sought(self, moment: rules.Moment) -> Search:
         return self.condition.sought(moment)
 
     def until(self, look: Look) -> float | None:
@@ -222,10 +223,10 @@ class All(Group):
     def must_show(self) -> anchors.Needed:
         return anchors.all_of(member.must_show() for member in self.members)
 
-    def sought(self, moment: rules.Moment) -> rules.Sought:
+    def sought(self, moment: rules.Moment) -> Search:
         found = [member.sought(moment) for member in self.members]
         since = max((one.since for one in found if one.since is not None), default=None)
-        return rules.Sought(flags=frozenset[str]().union(*(one.flags for one in found)), since=since)
+        return Search(flags=frozenset[str]().union(*(one.flags for one in found)), since=since)
 
 
 class Any_(Group):  # noqa: N801 — Any is typing's
@@ -320,7 +321,7 @@ class Named(Node):
     def must_show(self) -> anchors.Needed:
         return self._group.must_show()
 
-    def sought(self, moment: rules.Moment) -> rules.Sought:
+    def sought(self, moment: rules.Moment) -> Search:
         return self._group.sought(moment)
 
     def until(self, look: Look) -> float | None:

@@ -35,10 +35,10 @@ each. Pure, and never raises; ``{}`` for most mails. Called after the first fetc
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """Mails that a rule with ``event: count`` may count: those for which the server can tell. All keys hold."""
+    """Mails that a rule with ``event: count`` may count, as far as a server can tell. All keys hold; none: any mail."""
 
     flags: frozenset[str] = frozenset()  # as servers write them, "!" before one that is not set: "\\Flagged", "!\\Seen"
-    since: datetime.date | None = None  # arrived on this day or later, give or take a day for the server's time zone
+    since: datetime.date | None = None  # INTERNALDATE is of this day or later, in whichever zone the server counts days
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

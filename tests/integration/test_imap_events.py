@@ -206,7 +206,7 @@ async def test_a_census_is_not_repeated_after_a_reconnect_but_what_changed_is_to
     watch = sources.Watch(searches=frozenset({sources.Search(flags=frozenset({"!\\Seen"}))}))
     async with watching.Watching(settings(dovecot), watch=watch) as watched:
         await servers.until(lambda: watched.counted("\\Seen") == {1, 2, 3, 4})
-        await asyncio.to_thread(dovecot.kill)
+        await asyncio.to_thread(dovecot.stop)
         await watched.are("retrying")
         await asyncio.to_thread(dovecot.start)
         await by_somebody_else(dovecot, lambda c: c.add_flags([2], [b"\\Seen"]))
@@ -215,10 +215,10 @@ async def test_a_census_is_not_repeated_after_a_reconnect_but_what_changed_is_to
         assert [batch.census.begins for batch in watched.batches if batch.census].count(True) == 1
 
 
-async def test_with_notify_the_unseen_are_counted_again_when_it_is_time_to_look(best: Dovecot) -> None:
-    """Without a rule that asks for flags the server does not tell of them."""
+async def test_with_notify_the_unseen_are_counted_again_when_flags_change(best: Dovecot) -> None:
+    """Without a rule that asks for flags, too: the server tells of them."""
     best.deliver(count=3)
-    async with watching.Watching(settings(best, reconcile="300ms")) as watched:
+    async with watching.Watching(settings(best)) as watched:
         await servers.until(lambda: watched.state().unseen == 3)
         await by_somebody_else(best, lambda c: c.add_flags([1, 2], [b"\\Seen"]))
         await servers.until(lambda: watched.state().unseen == 1)

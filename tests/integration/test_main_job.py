@@ -4,6 +4,7 @@ is marked only then."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -105,7 +106,7 @@ async def test_a_mail_reaches_all_three_and_is_marked_only_then(
         dovecot.deliver(MAIL)
         await servers.until(lambda: heard, 30, what="the publish")
         await servers.until(lambda: hook.requests, 30, what="the first HTTP request, answered with 503")
-        assert await libcoap.get("light") == b"1"
+        await servers.until(functools.partial(_is_on, libcoap), 30, what="the lamp, which waits for nobody else")
         assert in_folder(dovecot, "INBOX") == [False], "not marked while the HTTP call is not acknowledged"
 
         await servers.until(lambda: in_folder(dovecot, "Processed") == [True], 30, what="the mail's move")
@@ -120,6 +121,10 @@ async def test_a_mail_reaches_all_three_and_is_marked_only_then(
     request = hook.requests[-1]
     assert (request.method, request.target, json.loads(request.body)) == ("POST", "/mail/hall", {"temp": 21.5})
     assert request.headers["idempotency-key"] == hook.requests[0].headers["idempotency-key"]
+
+
+async def _is_on(libcoap: Libcoap) -> bool:
+    return await libcoap.get("light") == b"1"
 
 
 def in_folder(dovecot: Dovecot, folder: str) -> list[bool]:

@@ -160,6 +160,38 @@ def _changed(folder: Path) -> int:
         return int(state.execute(query).fetchone()[0])
 
 
+async def test_one_act_on_a_mail_in_two_folders_is_told_once(
+    tmp_path: Path, dovecot: Dovecot, mosquitto: Mosquitto
+) -> None:
+    """As with Gmail's labels: a star is seen in each folder that the mail is in."""
+    with dovecot.client() as client:
+        client.create_folder("Label")
+    folders = {"folders": ["INBOX", "Label"]}
+    async with listening(mosquitto, "mail/#") as heard:
+        with house(tmp_path, dovecot, mosquitto, rule("new"), rule("flagged"), **folders) as bridge:
+            bridge.until(is_live, count=2)
+            with dovecot.client(folder="INBOX") as client:
+                for number in (1, 2):
+                    dovecot.deliver(mail(number))
+                    await until_said(heard, ("new", f"number {number}"))
+                    client.noop()
+                    client.copy([number], "Label")
+                    client.add_flags([number], [b"\\Flagged"])
+                    await until_said(heard, ("flagged", f"number {number}"))
+                    with dovecot.client(folder="Label") as other:
+                        other.add_flags([number], [b"\\Flagged"])
+            await servers.until(lambda: _starred(tmp_path) == 4, 30, what="all four stars, kept as they are")
+            assert bridge.stop() == 0
+    wanted = [("flagged", "number 1"), ("flagged", "number 2"), ("new", "number 1"), ("new", "number 2")]
+    assert sorted(said(heard)) == wanted
+
+
+def _starred(folder: Path) -> int:
+    """How many mails the bridge knows to be starred."""
+    with contextlib.closing(sqlite3.connect(folder / "state.db")) as state:
+        return int(state.execute("SELECT count(*) FROM marks WHERE flagged").fetchone()[0])
+
+
 async def test_mails_are_counted_at_the_start_and_whenever_the_number_changes(
     tmp_path: Path, dovecot: Dovecot, mosquitto: Mosquitto
 ) -> None:

@@ -229,8 +229,8 @@ class Unread:
     def evaluate(self, _mail: Mail, _moment: rules.Moment, *, explain: bool = False) -> list[rules.Verdict]:
         return []
 
-    def watched(self, _mailbox: str, _now: float) -> rules.Watched:
-        return rules.Watched()
+    def watched(self, _mailbox: str, _now: float) -> sources.Watch:
+        return sources.Watch()
 
     def counted_by(self, one: Mail, moment: rules.Moment) -> frozenset[str]:
         is_over = one.subject.isdigit() and self.counts_until(one, moment) is None

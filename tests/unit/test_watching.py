@@ -16,9 +16,9 @@ class Asking:
     """A rule set that asks for this."""
 
     def __init__(self, **watched: Any) -> None:
-        self._watched = rules.Watched(**watched)
+        self._watched = sources.Watch(**watched)
 
-    def watched(self, _mailbox: str, _now: float) -> rules.Watched:
+    def watched(self, _mailbox: str, _now: float) -> sources.Watch:
         return self._watched
 
 
@@ -42,7 +42,7 @@ def test_without_rules_that_ask_nothing_is_watched() -> None:
 
 def test_what_rules_ask_for_is_what_the_source_is_told() -> None:
     since = datetime.date(2026, 11, 1)
-    sought = rules.Sought(flags=frozenset({"!\\Seen"}), since=since)
+    sought = sources.Search(flags=frozenset({"!\\Seen"}), since=since)
     watch = of(events=frozenset({"gone"}), searches=frozenset({sought})).watch(remembers)
     assert watch.events == {"gone"}
     assert watch.searches == {sources.Search(flags=frozenset({"!\\Seen"}), since=since)}

@@ -9,6 +9,7 @@ import pydantic
 from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import anchors, flags, nested
+from bridge.sources import Search
 
 
 def _sound(value: str) -> str:
@@ -36,9 +37,9 @@ class Flags(rules.Condition):
     def must_show(self) -> anchors.Needed:
         return anchors.all_of(anchors.Anchor(_FLAGS, name) for name in sorted(self._has))
 
-    def sought(self, moment: rules.Moment) -> rules.Sought:
+    def sought(self, moment: rules.Moment) -> Search:
         """A server does not mind the case either."""
-        return rules.Sought(flags=frozenset(_wire(name) for name in self._setting))
+        return Search(flags=frozenset(_wire(name) for name in self._setting))
 
     def check(self, mail: Mail, moment: rules.Moment) -> rules.Outcome:
         found = {flag.casefold() for flag in mail.flags}

@@ -12,6 +12,7 @@ import pydantic
 from bridge import rules, schema
 from bridge.mail import Mail
 from bridge.rules import arrival, nested
+from bridge.sources import Search
 
 _JUST_S = 0.001  # on the second it still holds
 _DURATION = pydantic.TypeAdapter(schema.PositiveDuration)
@@ -46,8 +47,8 @@ class MaxAge(rules.Condition):
         what = "arrived" if mail.event in ("new", "count") else mail.event
         return rules.Outcome(held=age_s <= self._setting.seconds, saw=f"{what} {_ago(age_s)}")
 
-    def sought(self, moment: rules.Moment) -> rules.Sought:
-        return rules.Sought(since=arrival.day_before(moment.now - self._setting.seconds - arrival.GRAIN_S))
+    def sought(self, moment: rules.Moment) -> Search:
+        return Search(since=arrival.day_before(moment.now - self._setting.seconds - arrival.GRAIN_S))
 
     def until(self, mail: Mail, moment: rules.Moment) -> float | None:
         too_old = arrival.arrived(mail, math.inf) + self._setting.seconds + _JUST_S

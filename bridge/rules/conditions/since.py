@@ -16,6 +16,7 @@ from typing import Any
 from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import arrival, nested, wallclock
+from bridge.sources import Search
 
 _WORDS = ("midnight",)
 
@@ -98,8 +99,8 @@ class ArrivedSince(rules.Condition):
         came, then = arrival.shown(arrival.local(mail, moment.zone)), arrival.shown(last.astimezone(moment.zone))
         return rules.Outcome(held=held, saw=f"{came}, {'not before' if held else 'before'} {then}")
 
-    def sought(self, moment: rules.Moment) -> rules.Sought:
-        return rules.Sought(since=arrival.day_before(self._last(moment).timestamp()))
+    def sought(self, moment: rules.Moment) -> Search:
+        return Search(since=arrival.day_before(self._last(moment).timestamp()))
 
     def until(self, mail: Mail, moment: rules.Moment) -> float | None:
         """Once it is before, it stays so."""

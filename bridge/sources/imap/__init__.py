@@ -6,7 +6,8 @@ nothing, and how many connect at once is no question of threads. What takes long
 From the bottom up:
 
     client.py     what imapclient does here: names of folders, LIST
-    connection.py one connection: commands, answers, IDLE, NOTIFY
+    connection.py one connection: commands, answers, IDLE
+    opening.py    a folder on it: EXAMINE, NOTIFY; what folders there are
     news.py       what the server tells of the folder in between
     login.py      who we are, and what to do when the server says no (trial.py: just that, and what the server can do)
     dialling.py   from a host's name to a connected, secured socket (bridge.dial)
@@ -32,7 +33,7 @@ From the bottom up:
     comparing.py  finding out by MODSEQ, or by searching
     telling.py    as events, with their mails, and as marks
     counting.py   mails that rules count
-    counters.py   how many there are, and how many are unseen
+    counters.py   how many are unseen
     heard.py      what the server says of mails that are there already
     uidset.py     UIDs as runs
     watcher.py    one folder's life, with reconnecting

@@ -13,8 +13,7 @@ import structlog
 
 from bridge.sources import Batch, Cursor, Lost, Memory
 from bridge.sources import settings as settings_
-from bridge.sources.imap import connection as connection_
-from bridge.sources.imap import fetch, folder
+from bridge.sources.imap import fetch, folder, opening
 
 log = structlog.get_logger()
 
@@ -29,7 +28,7 @@ class Arrival:
     def __init__(
         self,
         opened: folder.OpenFolder,
-        selected: connection_.Selected,
+        selected: opening.Selected,
         *,
         mailbox: str,
         name: str,

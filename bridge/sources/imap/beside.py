@@ -11,8 +11,7 @@ import dataclasses
 import math
 
 from bridge.sources import Batch, Memory, Wants, Watch
-from bridge.sources.imap import comparing, heard, standing, telling, uidset
-from bridge.sources.imap import connection as connection_
+from bridge.sources.imap import comparing, heard, opening, standing, telling, uidset
 from bridge.sources.imap import counters as counters_
 from bridge.sources.imap import counting as counting_
 from bridge.sources.imap import news as news_
@@ -35,19 +34,8 @@ class Beside:
     """Of one connection."""
 
     __slots__ = (
-        *(
-            "_compare_at",
-            "_counters",
-            "_counting",
-            "_fruitless",
-            "_hearing",
-            "_is_in_step",
-            "_level",
-            "_look_at",
-            "_news",
-            "_opened",
-        ),
-        *("_past", "_reconcile_s", "_standing"),
+        *("_compare_at", "_counters", "_counting", "_fruitless", "_hearing", "_is_in_step", "_level", "_look_at"),
+        *("_news", "_opened", "_past", "_reconcile_s", "_standing"),
     )
 
     def __init__(
@@ -58,7 +46,7 @@ class Beside:
         memory: Memory,
         past: Past,
         level: comparing.Level,
-        selected: connection_.Selected,
+        selected: opening.Selected,
         reconcile_s: float,
     ) -> None:
         self._opened = opened

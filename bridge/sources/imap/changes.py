@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from bridge import errors
 from bridge.delivery import MailChange, Receipt
-from bridge.sources.imap import asking, client, response
+from bridge.sources.imap import asking, client, opening, response
 from bridge.sources.imap import connection as connection_
 
 _ATOM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&'+,-./:;<=>?@^_`|~")
@@ -60,7 +60,7 @@ async def carry_out(connection: connection_.Connection, run: Sequence[MailChange
 async def _open(connection: connection_.Connection, change: MailChange) -> None:
     if connection.selected is None or connection.selected[0] != change.folder:
         try:
-            await connection.select(change.folder, read_only=False)
+            await opening.select(connection, change.folder, read_only=False)
         except errors.FolderMissing as error:
             raise ForAll(str(error)) from error
     if connection.selected is not None and connection.selected[1] != change.uidvalidity:
@@ -139,7 +139,7 @@ async def _into(connection: connection_.Connection, verb: bytes, uids: bytes, ta
         return _told(answer)
     if not await _exist(connection, uids):
         return Done(code="ok, gone")  # some servers say NO to UIDs that are gone
-    if answer.code in _NO_FOLDER or target not in (await connection.folders()):
+    if answer.code in _NO_FOLDER or target not in (await opening.folders(connection)):
         (created,) = await connection.run(b"CREATE " + client.folder_name(target))
         if not created.ok:
             raise await _no_target(connection, target, created)
@@ -155,7 +155,7 @@ async def _exist(connection: connection_.Connection, uids: bytes) -> bool:
 
 
 async def _no_target(connection: connection_.Connection, target: str, created: connection_.Answer) -> ForAll:
-    there = ", ".join(await connection.folders())
+    there = ", ".join(await opening.folders(connection))
     said = client.readable(created.text)
     return ForAll(f"there is no folder {target!r}, and it cannot be made ({said}); the mailbox has: {there}")
 

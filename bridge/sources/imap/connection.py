@@ -29,7 +29,6 @@ _BEGINS_SO = re.compile(rb"(?:(?:\w+ OK|\* SEARCH)\b[^\r\n]{0,500}\r\n){0,3}[^\r
 _ANSWER_BYTES = 256 * 1024 * 1024  # of one command; chunks are far below
 _TURNS = 4  # of an AUTHENTICATE
 
-LATER = frozenset({b"UNAVAILABLE", b"INUSE", b"LIMIT", b"SERVERBUG"})  # RFC 5530: the same may do in a while
 Kind = Literal["command", "fetch", "idle", "done"]
 
 
@@ -49,16 +48,6 @@ class Answer:
     @property
     def code(self) -> bytes:
         return response.code(self.text)[0]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Selected:
-    """A folder as it was when it was opened."""
-
-    uidvalidity: int
-    uidnext: int | None  # some servers do not say
-    exists: int
-    modseq: int | None = None  # RFC 7162, where it was asked for and there is one
 
 
 class Connection:
@@ -289,58 +278,6 @@ class Connection:
         if code == b"UIDVALIDITY" and self.selected and argument.isdigit() and int(argument) != self.selected[1]:
             raise errors.Disconnected("the folder's UIDVALIDITY changed")
 
-    async def notify(self, items: bytes) -> bool:
-        """Asks the server to send new mails by itself: these items of each (RFC 5465, section 5.2), and to go on
-        telling of flags that change. Whether it does.
-        """
-        (answer,) = await self.run(b"NOTIFY SET (SELECTED (MessageNew (%s) MessageExpunge FlagChange))" % items)
-        self.news.notified = answer.ok
-        return answer.ok
-
-    async def select(self, folder: str, *, read_only: bool, condstore: bool = False) -> Selected:
-        """Opens a folder (EXAMINE or SELECT), with CONDSTORE where it is wanted and the server does not mind.
-
-        Raises:
-            errors.FolderMissing: there is none of that name; the message names those that there are.
-            errors.SourceError: it cannot be opened.
-        """
-        self.selected = None
-        command = (b"EXAMINE " if read_only else b"SELECT ") + client.folder_name(folder)
-        (answer,) = await self.run(command + b" (CONDSTORE)" if condstore else command)
-        if condstore and answer.status == "BAD":
-            (answer,) = await self.run(command)
-        if not answer.ok:
-            raise await self._unopened(folder, answer)
-        told = _numbers(answer.untagged)
-        if not told.get(b"UIDVALIDITY"):
-            raise errors.SourceError(f"the server gives no UIDVALIDITY for folder {folder!r}: it has no lasting UIDs")
-        uidvalidity, uidnext = response.checked(told[b"UIDVALIDITY"], "UIDVALIDITY"), told.get(b"UIDNEXT")
-        if uidnext is not None:
-            response.checked(uidnext - 1 or 1, "UIDNEXT")  # that of a folder whose UIDs are used up is one too large
-        self.selected = (folder, uidvalidity)
-        self.news.looking()
-        modseq = (told.get(b"HIGHESTMODSEQ") or None) if condstore else None
-        return Selected(uidvalidity=uidvalidity, uidnext=uidnext, exists=self.news.exists, modseq=modseq)
-
-    async def _unopened(self, folder: str, answer: Answer) -> errors.SourceError:
-        if answer.code in LATER:
-            return errors.SourceError(f"folder {folder!r} cannot be opened now: {client.readable(answer.text)}")
-        there = await self.folders()
-        if folder in there:
-            return errors.SourceError(f"folder {folder!r} cannot be opened: {client.readable(answer.text)}")
-        return errors.FolderMissing(f"there is no folder {folder!r}; the mailbox has: {', '.join(there)}")
-
-    async def folders(self) -> list[str]:
-        """The names of the folders that can be opened, sorted.
-
-        Raises:
-            errors.SourceError: the server does not list them.
-        """
-        (answer,) = await self.run(b'LIST "" "*"')
-        if not answer.ok:
-            raise errors.SourceError(f"the server does not list its folders: {client.readable(answer.text)}")
-        return client.folders(answer.untagged)
-
     # Ending
 
     @property
@@ -400,14 +337,3 @@ def _tagged(line: bytes, untagged: list[frames.Pieces]) -> Answer:
         raise errors.Disconnected(f"the server's answer cannot be read: {client.readable(line)}")
     status, text = match[1].upper().decode(), match[2] or b""
     return Answer(status=status, text=text, untagged=untagged, tag=line.partition(b" ")[0])
-
-
-def _numbers(untagged: list[frames.Pieces]) -> dict[bytes, int]:
-    """The response codes with a number that opening a folder brought: UIDVALIDITY, UIDNEXT."""
-    found = {}
-    for pieces in untagged:
-        if is_named(pieces, b"OK ["):
-            code, argument = response.code(pieces[0][5:])
-            if argument.isdigit():
-                found[code] = int(argument[:20])  # more than enough to see that it is too large
-    return found

@@ -1,4 +1,4 @@
-"""How many mails a folder has, and how many of them nobody has seen: asked for when it has gone live, and a while after
+"""How many mails of a folder nobody has seen: asked for when it has gone live, and a while after
 something has changed; never between a push and its mail, and never while nothing happens.
 """
 
@@ -18,10 +18,9 @@ _SELDOM_S = 60.0  # where it has to list them
 
 @dataclasses.dataclass(kw_only=True, slots=True)
 class Counts:
-    """What is known of a folder; None: nothing yet."""
+    """What is known of a folder; None: nothing yet. (How many there are in all, the server tells by itself.)"""
 
     unseen: int | None = None
-    total: int | None = None
 
 
 class Counters:

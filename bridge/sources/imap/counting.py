@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
@@ -55,7 +54,7 @@ class Counting:
         """What goes with a batch of mails that are new."""
         if not (self._told.whole or self._busy) or self._told.uidvalidity != self._uidvalidity:
             return None  # all of them are still to come
-        counted = [mail for mail in mails if self._may_count(_lowered(mail))]
+        counted = [mail for mail in mails if self._may_count(heard.Now.of(mail).flags)]
         return self._census(counted, ends=not self._busy) if counted else None
 
     def _may_count(self, flags: frozenset[str]) -> bool:
@@ -66,7 +65,7 @@ class Counting:
     ) -> Census:
         counted = tuple(dataclasses.replace(mail, event="count") for mail in mails)
         out = frozenset(gone)
-        self._told.flags.update((mail.place.uid, hash(_lowered(mail))) for mail in counted)
+        self._told.flags.update((mail.place.uid, hash(heard.Now.of(mail).flags)) for mail in counted)
         for uid in out:
             self._told.flags.pop(uid, None)
         return Census(mails=counted, gone=out, begins=begins, ends=ends)
@@ -208,10 +207,6 @@ def _commands(uids: Sequence[int]) -> Iterable[Sequence[int]]:
     return (uids[at : at + step] for at in range(0, len(uids), step))
 
 
-def _lowered(mail: Mail) -> frozenset[str]:
-    return frozenset(flag.lower() for flag in mail.flags) - {"\\recent"}
-
-
 def _holds(flag: str, flags: frozenset[str]) -> bool:
     return flag[1:] not in flags if flag.startswith("!") else flag in flags
 
@@ -219,8 +214,8 @@ def _holds(flag: str, flags: frozenset[str]) -> bool:
 def _criteria(search: Search) -> bytes:
     """``UNSEEN KEYWORD $Label SINCE 01-Nov-2026``; what cannot be asked is left out."""
     words = [word for flag in sorted(search.flags) if (word := _criterion(flag))]
-    if search.since is not None and search.since > datetime.date.min:
-        words.append(b"SINCE " + fetch.search_date(search.since - datetime.timedelta(days=1)))
+    if search.since is not None:
+        words.append(b"SINCE " + fetch.search_date(search.since))
     return b" ".join(words) or b"ALL"
 
 

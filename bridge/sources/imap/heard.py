@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection
 
 from bridge import errors
+from bridge.mail import Mail
 from bridge.sources.imap import frames, response, uidset
 
 MOST = 20_000  # mails of which flags are kept here; of more, comparing the folder says it in less
@@ -24,6 +25,7 @@ _UID = re.compile(rb"UID (\d{1,10})", re.IGNORECASE)
 _FLAGS = re.compile(rb"FLAGS \(([^()]*)\)", re.IGNORECASE)
 _MODSEQ = re.compile(rb"MODSEQ \((\d{1,20})\)", re.IGNORECASE)
 _VANISHED = re.compile(rb"\* VANISHED (\(EARLIER\) )?([\d:,]+) *", re.IGNORECASE)
+_NO_FLAG = frozenset({"\\recent"})
 _ODD_BYTES = 8_192  # of a response with more in it than flags
 
 
@@ -33,6 +35,11 @@ class Now:
 
     flags: frozenset[str]
     modseq: int | None = None
+
+    @classmethod
+    def of(cls, mail: Mail) -> Now:
+        """As it was fetched."""
+        return cls(frozenset(flag.lower() for flag in mail.flags) - _NO_FLAG)
 
     @property
     def seen(self) -> bool:
@@ -48,7 +55,7 @@ def lowered(flags: bytes) -> frozenset[str]:
     r"""``\Seen \Recent $Label1`` → ``\seen $label1``: flags have no case (RFC 9051, section 2.3.2), and \Recent is none
     of them. The same set for the same text.
     """
-    return frozenset(flags.decode("ascii", "replace").lower().split()) - {"\\recent"}
+    return frozenset(flags.decode("ascii", "replace").lower().split()) - _NO_FLAG
 
 
 class Changes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bridge import errors
 from bridge.oauth import sasl
-from bridge.sources.imap import client, connection
+from bridge.sources.imap import client, connection, opening
 
 _ADVICE = (
     (
@@ -97,7 +97,7 @@ async def _log_in(line: connection.Connection, offered: frozenset[bytes], token:
         answer = await _with_password(line, offered)
     if not answer.ok:
         text = client.readable(_masked(answer.text, line, token))  # masked before it is cut short
-        if answer.code in connection.LATER or any(sign in text.lower() for sign in _FULL):
+        if answer.code in opening.LATER or any(sign in text.lower() for sign in _FULL):
             raise errors.Disconnected(f"the server accepts no login now: {text}")
         raise refusal(text)
     return answer

@@ -15,8 +15,7 @@ from bridge.mail import Place
 from bridge.sources import Batch, Cursor, Lost, Wants
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import asking, assembling, fetch, hub, session
-from bridge.sources.imap import connection as connection_
+from bridge.sources.imap import asking, assembling, fetch, hub, opening, session
 
 
 class Lookback:
@@ -52,7 +51,7 @@ class Lookback:
             account = account_.Account(self._name, self._settings, hub=hub.Hub(), tokens=tokens)
             connection = await account.connect()
             stack.callback(connection.close)
-            selected = await connection.select(self._folder, read_only=True)
+            selected = await opening.select(connection, self._folder, read_only=True)
             self._session = session.Session(account, connection)
             self._uidvalidity = selected.uidvalidity
             self._uids = await self._newest(selected)
@@ -62,7 +61,7 @@ class Lookback:
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    async def _newest(self, selected: connection_.Selected) -> list[int]:
+    async def _newest(self, selected: opening.Selected) -> list[int]:
         """By sequence numbers, so that a folder of half a million mails does not list them all."""
         if not selected.exists:
             return []

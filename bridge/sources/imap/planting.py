@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from bridge import errors
 from bridge.mail import header
 from bridge.sources import canary as canary_
-from bridge.sources.imap import asking, client, response
+from bridge.sources.imap import asking, client, opening, response
 from bridge.sources.imap import connection as connection_
 
 _SWEPT = 100  # left over canaries at one time
@@ -62,7 +62,7 @@ async def found(
 ) -> Uids:
     """The canaries in this folder that prove to be this bridge's and are ``wanted``."""
     if connection.selected is None or connection.selected[0] != folder:
-        await connection.select(folder, read_only=False)
+        await opening.select(connection, folder, read_only=False)
     uidvalidity = connection.selected[1] if connection.selected else 0
     name = canary_.HEADER.encode("ascii")
     (answer,) = await connection.run(b"UID SEARCH HEADER %s %s" % (name, client.quoted(seal.bridge)))

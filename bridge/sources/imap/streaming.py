@@ -18,7 +18,7 @@ from bridge import backoff, errors
 from bridge.mail import Place, transfer
 from bridge.mail.part import Part
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import client, contents
+from bridge.sources.imap import client, contents, opening
 from bridge.sources.imap import connection as connection_
 
 log = structlog.get_logger()
@@ -69,7 +69,7 @@ async def _over_one_connection(
 ) -> AsyncGenerator[bytes, None]:
     connection = await account.connect()
     try:
-        selected = await connection.select(place.folder, read_only=True)
+        selected = await opening.select(connection, place.folder, read_only=True)
         if selected.uidvalidity != place.uidvalidity:
             raise errors.MailError("the folder was made anew, and the mail is another one there")
         ahead = 1 if account.pipelining == "off" else _AHEAD

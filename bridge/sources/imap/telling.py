@@ -91,18 +91,21 @@ class Teller:
 
     def mark(self, mail: Mail) -> Mark:
         """How this mail is marked, and what is to be remembered of it."""
-        flags = {flag.lower() for flag in mail.flags}
-        seen, flagged = "\\seen" in flags, "\\flagged" in flags
+        now = heard.Now.of(mail)
         if not self._watch.remembers(mail):
-            return Mark(seen=seen, flagged=flagged)
+            return shared(seen=now.seen, flagged=now.flagged)
         return Mark(
-            seen=seen,
-            flagged=flagged,
+            seen=now.seen,
+            flagged=now.flagged,
             head=mail.head,
             size=mail.size,
             received=mail.received.timestamp(),
             fingerprint=mail.fingerprint,
         )
+
+    def _known(self, mail: Mail) -> Mark:
+        """The same, and what its copy in another folder (a label) is known by: both may tell of one act."""
+        return dataclasses.replace(self.mark(mail), fingerprint=mail.fingerprint)
 
     def marks(
         self, mails: Mapping[int, Mark] | None = None, gone: frozenset[int] = frozenset(), at: float | None = None
@@ -146,12 +149,11 @@ class Teller:
         await self._tell_gone(gone, happened=happened, pushed=pushed, at=at)
         return bool(eventful or moved or gone)
 
-    async def _hand(self, marks: Marks, mails: Sequence[Mail] = (), *, like: Batch | None = None) -> None:
+    async def _hand(
+        self, marks: Marks, mails: Sequence[Mail] = (), *, pushed: float | None = None, wants: Wants | None = None
+    ) -> None:
         cursor = self._opened.cursor
-        batch = Batch(cursor=cursor, mails=tuple(mails), marks=marks)
-        if like is not None:
-            batch = dataclasses.replace(batch, pushed=like.pushed, wants=like.wants)
-        await self._opened.hand(batch)
+        await self._opened.hand(Batch(cursor=cursor, mails=tuple(mails), marks=marks, pushed=pushed, wants=wants))
 
     async def _tell_events(
         self, difference: Difference, uids: Sequence[int], *, happened: float, pushed: float | None, at: float | None
@@ -160,7 +162,7 @@ class Teller:
 
         def events(mail: Mail) -> Iterator[str]:
             was = difference.before.get(mail.place.uid, USUAL)
-            return self._events(was, heard.Now(frozenset(flag.lower() for flag in mail.flags)))
+            return self._events(was, heard.Now.of(mail))
 
         def fit(wants: Wants) -> Wants:
             return lambda mail: most(wants(dataclasses.replace(mail, event=event)) for event in events(mail))
@@ -170,7 +172,7 @@ class Teller:
         pieces = self._opened.pieces(uids, self._uidvalidity, pushed=pushed, fit=fit)
         async with contextlib.aclosing(pieces) as batches:
             async for batch in batches:
-                marks = {mail.place.uid: self.mark(mail) for mail in batch.mails}
+                marks = {mail.place.uid: self._known(mail) for mail in batch.mails}
                 for lost in batch.lost:  # it is not to be read: let it not be tried for ever
                     now = difference.now[lost.place.uid]
                     marks[lost.place.uid] = shared(seen=now.seen, flagged=now.flagged)
@@ -184,7 +186,7 @@ class Teller:
                     for mail in batch.mails
                     for event in events(mail)
                 ]
-                await self._hand(self.marks(marks, at=at), told, like=batch)
+                await self._hand(self.marks(marks, at=at), told, pushed=pushed, wants=batch.wants)
 
     def _occurrence(self) -> int:
         self._past.occurrence = max(self._past.occurrence + 1, int(time.time() * 1000))
@@ -197,7 +199,7 @@ class Teller:
             if "gone" in self._watch.events:
                 kept = await self._memory.remembered(place.mailbox, place.folder, some)
                 mails = [self._gone(uid, kept[uid], happened) for uid in some if uid in kept]
-            await self._hand(self.marks(gone=frozenset(some), at=at), mails, like=_like(self._opened.cursor, pushed))
+            await self._hand(self.marks(gone=frozenset(some), at=at), mails, pushed=pushed)
 
     def _gone(self, uid: int, kept: Mark, happened: float) -> Mail:
         flags = [flag for flag, is_set in (("\\Seen", kept.seen), ("\\Flagged", kept.flagged)) if is_set]
@@ -230,10 +232,6 @@ def shared(*, seen: bool, flagged: bool) -> Mark:
 @functools.lru_cache(maxsize=4)
 def as_flags(*, seen: bool, flagged: bool) -> heard.Now:
     return heard.Now(frozenset([*["\\seen"][:seen], *["\\flagged"][:flagged]]))
-
-
-def _like(cursor: Cursor, pushed: float | None) -> Batch:
-    return Batch(cursor=cursor, pushed=pushed)
 
 
 def _some(uids: Sequence[int], count: int) -> Iterator[Sequence[int]]:

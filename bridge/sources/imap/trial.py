@@ -11,7 +11,7 @@ from bridge import errors, oauth
 from bridge.sources import settings as settings_
 from bridge.sources.imap import account as account_
 from bridge.sources.imap import connection as connection_
-from bridge.sources.imap import fetch, hub, session
+from bridge.sources.imap import fetch, hub, opening, session
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,7 @@ async def _folder(connection: connection_.Connection, name: str) -> Folder:
     """
     try:
         async with _deadline(connection.settings):
-            selected = await connection.select(name, read_only=True)
+            selected = await opening.select(connection, name, read_only=True)
     except errors.Disconnected:
         raise
     except errors.SourceError as error:
@@ -96,7 +96,7 @@ async def _reopened(connection: connection_.Connection, folders: Sequence[Folder
     """Whether one of them is open, as it has to be for pushes: a folder that is missing closed the one before."""
     good = [folder.name for folder in folders if not folder.fault]
     if good and connection.selected is None:
-        await connection.select(good[-1], read_only=True)
+        await opening.select(connection, good[-1], read_only=True)
     return bool(good)
 
 
@@ -111,7 +111,7 @@ async def _round_trips(account: account_.Account, connection: connection_.Connec
         if account.pipelining != "off":
             raise
         return 0 if b"NOTIFY" in capabilities else 2  # DONE has to be answered before the fetch is sent
-    notified = b"NOTIFY" in capabilities and (not is_open or await connection.notify(fetch.ITEMS))
+    notified = b"NOTIFY" in capabilities and (not is_open or await opening.notify(connection, fetch.ITEMS))
     connection.post(idle=True)
     (answer,) = await connection.collect(1)
     if not answer.ok:

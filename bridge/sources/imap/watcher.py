@@ -13,7 +13,7 @@ from bridge import backoff, errors
 from bridge.mail import Place
 from bridge.sources import Batch, FolderState, Memory, RoundTrip, State, Wants, Watch
 from bridge.sources.imap import account as account_
-from bridge.sources.imap import arrival, comparing, faults, fetch, session
+from bridge.sources.imap import arrival, comparing, faults, fetch, opening, session
 from bridge.sources.imap import beside as beside_
 from bridge.sources.imap import connection as connection_
 from bridge.sources.imap import folder as folder_
@@ -184,15 +184,16 @@ class Watcher:
         try:
             watches = self._asked.marks or bool(self._asked.searches)
             level: comparing.Level = await comparing.begin(connection) if watches else ""
-            selected = await connection.select(self._folder, read_only=True, condstore=level != "")
+            selected = await opening.select(connection, self._folder, read_only=True, condstore=level != "")
             if selected.uidnext is None:
                 # Courier: UIDs, and the UIDVALIDITY of a new folder, last only when they are given to who may write
-                selected = await connection.select(self._folder, read_only=False, condstore=level != "")
+                selected = await opening.select(connection, self._folder, read_only=False, condstore=level != "")
             if b"NOTIFY" in connection.capabilities and b"IDLE" in connection.capabilities:
-                await connection.notify(fetch.ITEMS)  # before the search: what comes meanwhile is told of
+                await opening.notify(connection, fetch.ITEMS)  # before the search: what comes meanwhile is told of
             opened = self._open(connection, selected, level)
             try:
                 await self._arrival(opened, selected).settle()
+                await opened.committed()  # live is what starts from here again, whatever happens
                 self._become("live")
                 self._live_at = asyncio.get_running_loop().time()
                 while True:
@@ -204,7 +205,7 @@ class Watcher:
             connection.close()
 
     def _open(
-        self, connection: connection_.Connection, selected: connection_.Selected, level: comparing.Level
+        self, connection: connection_.Connection, selected: opening.Selected, level: comparing.Level
     ) -> folder_.OpenFolder:
         uidvalidity = selected.uidvalidity
 
@@ -240,7 +241,7 @@ class Watcher:
         finally:
             self._is_handing_on = False
 
-    def _arrival(self, opened: folder_.OpenFolder, selected: connection_.Selected) -> arrival.Arrival:
+    def _arrival(self, opened: folder_.OpenFolder, selected: opening.Selected) -> arrival.Arrival:
         return arrival.Arrival(
             opened,
             selected,

@@ -13,6 +13,7 @@ from bridge.mail import Mail
 from bridge.rules import engine, explanation, happening, ledger, unused_keys
 from bridge.rules import settings as rule_settings
 from bridge.rules.worst_case import warnings
+from bridge.sources import Search
 from tests.unit.rules import making
 
 LAMP = {"sink": "lamp", "path": "x"}
@@ -163,7 +164,7 @@ def test_a_server_is_asked_for_what_it_can_tell(
     when: dict[str, Any], flags: tuple[str, ...], since: str | None
 ) -> None:
     found = making.compiled(counting(when=when)).watched("home", making.NOW)
-    wanted = rules.Sought(flags=frozenset(flags), since=None if since is None else day(since))
+    wanted = Search(flags=frozenset(flags), since=None if since is None else day(since))
     assert (found.searches, found.events) == ({wanted}, frozenset())
 
 

@@ -14,6 +14,7 @@ from bridge import rules
 from bridge.mail import Mail
 from bridge.rules import arrival, engine, happening
 from bridge.rules import settings as rule_settings
+from bridge.sources import Search, Watch
 from tests.unit.rules import making
 
 EVENTS = ("new", "flagged", "unflagged", "seen", "gone")
@@ -35,7 +36,7 @@ def fired(made: engine.RuleSet, mail: Mail) -> list[str]:
     return found
 
 
-def watched(*written: rule_settings.Rule, mailbox: str = "home", now: float = making.NOW) -> rules.Watched:
+def watched(*written: rule_settings.Rule, mailbox: str = "home", now: float = making.NOW) -> Watch:
     return making.compiled(*written).watched(mailbox, now)
 
 
@@ -136,7 +137,7 @@ def test_a_mail_is_marked_as_it_is_after_the_event(event: str, had: tuple[str, .
 
 
 def test_without_rules_of_other_events_nothing_has_to_be_told() -> None:
-    assert watched(of("new")) == rules.Watched(remembers=watched().remembers)
+    assert watched(of("new")) == Watch(remembers=watched().remembers)
     assert not watched(of("new")).remembers(making.mail())
 
 
@@ -216,7 +217,7 @@ def aged(age_s: float, flags: set[str], event: str) -> Mail:
     return dataclasses.replace(mail, event=event)
 
 
-def finds(search: rules.Sought, mail: Mail, zone: datetime.tzinfo) -> bool:
+def finds(search: Search, mail: Mail, zone: datetime.tzinfo) -> bool:
     """Whether a server in this zone finds the mail (RFC 9051, section 6.4.4)."""
     flags = {flag.lower() for flag in mail.flags}
     marked = all((flag.lstrip("!").lower() in flags) is not flag.startswith("!") for flag in search.flags)

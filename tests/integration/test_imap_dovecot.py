@@ -277,6 +277,17 @@ async def test_while_careful_the_next_mail_waits_for_the_commit_of_the_one_befor
         await batches.aclose()
 
 
+async def test_a_folder_is_live_when_the_first_commit_is_made(dovecot: Dovecot) -> None:
+    """Before it, a crash would make the next start the first sight."""
+    async with watching.Watching(watching.settings(dovecot)).source as source:
+        batches = source.batches()
+        await anext(batches)
+        assert source.states()[0].state == "connecting"
+        committed = asyncio.ensure_future(anext(batches))  # asking for the next is the commit
+        await servers.until(lambda: source.states()[0].state == "live")
+        committed.cancel()
+
+
 async def test_closing_ends_batches_and_connections_while_idle(dovecot: Dovecot) -> None:
     watched = watching.Watching(watching.settings(dovecot))
     async with watched.source as source:

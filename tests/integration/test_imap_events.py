@@ -215,6 +215,20 @@ async def test_a_census_is_not_repeated_after_a_reconnect_but_what_changed_is_to
         assert [batch.census.begins for batch in watched.batches if batch.census].count(True) == 1
 
 
+async def test_a_mail_that_may_count_is_told_again_when_any_of_its_flags_changes(dovecot: Dovecot) -> None:
+    dovecot.deliver(count=2)
+    watch = sources.Watch(searches=frozenset({sources.Search(flags=frozenset({"!\\Seen"}))}))
+    async with watching.Watching(settings(dovecot), watch=watch) as watched:
+        await servers.until(lambda: watched.counted("\\Seen") == {1, 2})
+        await by_somebody_else(dovecot, lambda c: c.add_flags([2], [b"$Late"]))
+        await servers.until(lambda: _counted_with("$Late", watched) == {2})
+
+
+def _counted_with(flag: str, watched: watching.Watching) -> set[int]:
+    found = (mail for batch in watched.batches if batch.census for mail in batch.census.mails)
+    return {mail.place.uid for mail in found if flag in mail.flags}
+
+
 async def test_with_notify_the_unseen_are_counted_again_when_flags_change(best: Dovecot) -> None:
     """Without a rule that asks for flags, too: the server tells of them."""
     best.deliver(count=3)

@@ -131,6 +131,34 @@ async def test_vanished_takes_the_place_of_expunge_also_where_mails_are_counted(
             assert set(watched.memory.kept["home", "INBOX"]) == {5}
 
 
+async def test_what_the_server_never_tells_of_is_found_when_it_is_time_to_look() -> None:
+    """Every time, and not only the first: there is a quicker way to renew IDLE where nobody asks for flags."""
+
+    def script(peer: Peer) -> None:
+        opened(peer)
+        idle = peer.idle()
+        for told in ("", "", "* 2 FETCH (UID 2 FLAGS (\\Flagged) MODSEQ (12))\r\n"):
+            peer.done(idle)
+            tag = peer.expect(r"UID SEARCH UID 4:\*")
+            peer.send(f"* SEARCH\r\n{tag} OK\r\n")
+            idle = peer.idle()
+            peer.done(idle)
+            tag = peer.expect(r"UID FETCH 1:3 \(FLAGS\) \(CHANGEDSINCE 10 VANISHED\)")
+            peer.send(f"{told}{tag} OK\r\n")
+            if not told:
+                idle = peer.idle()
+        tag = peer.expect("UID FETCH 2 .*BODYSTRUCTURE")
+        peer.send(flagged(2, 2, "\\Flagged \\Seen") + f"{tag} OK done\r\n")
+        peer.idle()
+        peer.wait_for_close()
+
+    with ScriptedImap(script) as server:
+        mailbox = settings(server, reconcile="300ms")
+        async with watching.Watching(mailbox, memory=known(3), watch=WATCH) as watched:
+            await watched.tell(("flagged", 2))
+            assert server.connections == 1
+
+
 async def test_what_is_gone_and_was_not_remembered_is_no_event_but_its_mark_goes() -> None:
     def script(peer: Peer) -> None:
         opened(peer)

@@ -33,6 +33,8 @@ class Watching:
 
     def watch(self, remembers: Callable[[Mail], bool]) -> sources.Watch:
         """``remembers`` asks the rules that are in force at the time."""
+        if not self.watched.events and not self.watched.searches:
+            return sources.Watch()
         return dataclasses.replace(self.watched, remembers=remembers)
 
 

@@ -30,7 +30,8 @@ def _written(lines: list[str]) -> tuple[list[str], bool]:
     """The lines that are no quote, down to where an older mail begins, and whether one does."""
     kept: list[str] = []
     headerless = 0  # up to here lines look like a header and are none
-    for n, line in enumerate(lines):
+    for n, written in enumerate(lines):
+        line = written if any(kept) else written.lstrip()  # as the first of what is left is given out
         if line.startswith(">"):
             _gap(kept)
             continue

@@ -64,6 +64,8 @@ def _listed(pieces: frames.Pieces) -> Iterator[str]:
         flags, _delimiter, name = response_parser.parse_response(lines)[:3]
     except (exceptions.ProtocolError, ValueError, AssertionError):
         return  # a line that cannot be read names no folder that could be opened
+    if not isinstance(flags, tuple):
+        return
     octets = name if isinstance(name, bytes) else str(name).encode()
     if not any(isinstance(flag, bytes) and flag.lower() in {b"\\noselect", b"\\nonexistent"} for flag in flags):
         yield _decoded(octets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge import mail
@@ -201,6 +201,7 @@ TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=12).map("\n".join))
 
 
 @given(TEXTS)
+@example(" >")
 def test_what_is_fresh_stays_fresh(text: str) -> None:
     once = fresh(text)
     assert fresh(once) == once
